@@ -1,0 +1,86 @@
+// The run file: what is trained, on what, towards which goal. docs/run-file.md documents every key.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/date.hpp"
+#include "base/result.hpp"
+#include "base/units.hpp"
+#include "layout/layout.hpp"
+#include "spec/fact.hpp"
+#include "spec/model.hpp"
+#include "spec/precision.hpp"
+
+namespace celere::spec {
+
+enum class Goal { time, cost, energy };
+const char* name_of(Goal goal);
+
+// A global batch from a number of consumed tokens on.
+struct BatchPhase {
+  Tokens from;
+  std::int64_t sequences = 0;
+};
+
+enum class BatchKind { fixed, ramp, range };
+
+struct Batch {
+  BatchKind kind = BatchKind::fixed;
+  std::vector<BatchPhase> phases;     // fixed: one; ramp: two or more, from 0 on, ascending
+  std::int64_t low = 0, high = 0;     // range: sequences
+};
+
+// What the file fixes of the layout; what is empty is searched.
+struct LayoutWish {
+  std::optional<int> tp, cp, pp, vpp, dp, ep, etp, micro_batch, zero_stage, shard, recompute_layers;
+  std::optional<layout::Schedule> schedule;
+  std::optional<layout::Partition> partition;
+  std::optional<layout::CpMethod> cp_method;
+  std::optional<layout::Recompute> recompute;
+  std::optional<layout::RankOrder> order;
+  std::optional<bool> sequence_parallel, offload_optimizer, offload_activations;
+};
+
+struct Limits {
+  std::optional<Dollars> budget;
+  std::optional<Watts> power;            // of the site
+  std::optional<Watts> power_per_rack;   // with gpus_per_rack of the run
+  std::optional<Watts> power_per_gpu;
+};
+
+enum class LostReplica { roll_back, go_on };
+
+struct Run {
+  std::string file;                  // as given on the command line
+  std::string name;
+  Goal goal = Goal::time;
+  std::string model_name;            // of the catalogue; empty: `model` stands in the file
+  std::optional<Model> model;
+  Tokens tokens;                     // at a small batch (see critical_batch)
+  Batch batch;
+  std::int64_t sequence = 0;
+  Precision precision = Precision::bf16;
+  std::string optimizer = "adamw";
+  // The batch that needs 20 % more tokens; unknown: tokens do not depend on the batch, which must then be fixed.
+  std::optional<Fact<Tokens>> critical_batch;
+  std::string cluster_name;
+  std::optional<int> gpus;           // at most; empty: all of the cluster
+  std::optional<Date> start;
+  std::string stack_name;            // empty: the cluster's
+  LayoutWish layout;
+  Limits limits;
+  std::optional<int> spares;         // nodes' worth of GPUs held ready; empty: 1 % of the ranks, as far as there are
+  LostReplica on_lost_replica = LostReplica::roll_back;
+  std::optional<Seconds> checkpoint_every;  // empty: optimal
+  bool checkpoint_memory_copy = false;
+  int gpus_per_rack = 0;             // for limits.power_per_rack
+  bool has_data = false;             // a [data] table stands in the file
+};
+
+// `file` is what messages call it. Errors: bad_input with file, line and key, all mistakes at once.
+Result<Run> parse_run(std::string_view toml, std::string file);
+
+}  // namespace celere::spec
