@@ -1,49 +1,45 @@
-// The fabric of a cluster as numbers: levels of domains, inside out, and where a group of ranks lies on them.
+// The fabric of a cluster as numbers: levels of domains, inside out, and where a group of ranks
+// lies on them.
 //
-// Ranks are placed on GPUs in order, so a process group is an arithmetic progression: `size` ranks that are `stride`
-// apart (layout/ says which). Of such a group
+// Of a process group (layout/group.hpp) so many members share a domain: members_within(group, gpus
+// of the domain). All groups of a layout work at once and share a domain's ports equally, so what a
+// group can send out of its domain of level i - 1 is members_within(level i - 1) x bandwidth(level
+// i): one member with its own port, or eight with eight.
 //
-//   members_within(d) = clamp(floor(d / stride), 1, size)
-//
-// lie in one domain of d GPUs. All groups of a layout work at once and share a domain's ports equally, so what a
-// group can send out of its domain of level i - 1 is members_within(level i - 1) x bandwidth(level i): one member
-// with its own port, or eight with eight.
-//
-// Leaves out: contention between traffic of different kinds (fabric/ will have it) and adaptive routing's losses beyond the
-// tier's achieved share.
+// Leaves out: contention between traffic of different kinds (fabric/ will have it) and adaptive
+// routing's losses beyond the tier's achieved share.
 #pragma once
 
 #include <vector>
 
 #include "base/result.hpp"
 #include "base/units.hpp"
+#include "layout/group.hpp"
 #include "spec/chip.hpp"
 #include "spec/cluster.hpp"
 
 namespace celere::topology {
 
 struct Level {
-  int gpus = 0;               // of one domain
-  BytesPerSecond bandwidth;   // achieved, per GPU and direction, between domains of the level below
-  Seconds latency;            // one way
+  int gpus = 0;              // of one domain
+  BytesPerSecond bandwidth;  // achieved, per GPU and direction, between domains of the level below
+  Seconds latency;           // one way
 };
 
 struct Fabric {
   std::vector<Level> levels;  // [0] is the NVLink domain; the last holds every GPU
 
-  // The level at which two ranks that are `distance` apart meet, for the first rank of an aligned block.
+  // The level at which two ranks that are `distance` apart meet, for the first rank of an aligned
+  // block.
   int level_spanning(std::int64_t ranks) const;
 };
 
-struct GroupShape {
-  int size = 1;
-  std::int64_t stride = 1;
-};
+using layout::GroupShape;
+using layout::members_within;
 
-int members_within(GroupShape group, std::int64_t domain_gpus);
-
-// Bandwidth of a ring over the group per direction, as NCCL's "bus bandwidth": the least over the levels that it
-// crosses of members_within(level below) x bandwidth(level); inside the NVLink domain that domain's bandwidth.
+// Bandwidth of a ring over the group per direction, as NCCL's "bus bandwidth": the least over the
+// levels that it crosses of members_within(level below) x bandwidth(level); inside the NVLink
+// domain that domain's bandwidth.
 BytesPerSecond ring_bandwidth(const Fabric& fabric, GroupShape group);
 
 // Errors: unknown_value where a tier's bandwidth, share or latency is unknown, naming the entry.
