@@ -53,19 +53,24 @@ struct Limits {
 
 enum class LostReplica { roll_back, go_on };
 
+enum class Optimizer { adamw, sgd, muon };
+const char* name_of(Optimizer optimizer);
+
 struct Run {
   std::string file;                  // as given on the command line
   std::string name;
   Goal goal = Goal::time;
   std::string model_name;            // of the catalogue; empty: `model` stands in the file
   std::optional<Model> model;
-  Tokens tokens;                     // at a small batch (see critical_batch)
+  std::optional<Tokens> tokens;      // at a small batch (see critical_batch); or
+  std::optional<Flops> compute;      // tokens = compute / (6 x active parameters); exactly one of the two is given
   Batch batch;
   std::int64_t sequence = 0;
   Precision precision = Precision::bf16;
-  std::string optimizer = "adamw";
+  Optimizer optimizer = Optimizer::adamw;
   // The batch that needs 20 % more tokens; unknown: tokens do not depend on the batch, which must then be fixed.
   std::optional<Fact<Tokens>> critical_batch;
+  std::optional<double> expert_imbalance;  // tokens of the busiest rank's experts over the mean; empty: 1
   std::string cluster_name;
   std::optional<int> gpus;           // at most; empty: all of the cluster
   std::optional<Date> start;
@@ -77,7 +82,6 @@ struct Run {
   std::optional<Seconds> checkpoint_every;  // empty: optimal
   bool checkpoint_memory_copy = false;
   int gpus_per_rack = 0;             // for limits.power_per_rack
-  bool has_data = false;             // a [data] table stands in the file
 };
 
 // `file` is what messages call it. Errors: bad_input with file, line and key, all mistakes at once.
