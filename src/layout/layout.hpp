@@ -1,9 +1,10 @@
 // A parallel layout: how one training step is spread over ranks. Integers and choices only.
 //
-// The world is pp x dp x cp x tp ranks. The dense part of a layer is split by tp (tensor), cp (sequence) and
-// repeated dp times; the experts of a mixture are split by ep (experts) and etp (inside an expert) over the same
-// ranks of one pipeline stage ("parallel folding"): dp * cp * tp = edp * ep * etp, where edp replicas of each
-// expert remain. A micro-batch is counted in sequences for one data-parallel replica.
+// The world is pp x dp x cp x tp ranks. The dense part of a layer is split by tp (tensor), cp
+// (sequence) and repeated dp times; the experts of a mixture are split by ep (experts) and etp
+// (inside an expert) over the same ranks of one pipeline stage ("parallel folding"): dp * cp * tp =
+// edp * ep * etp, where edp replicas of each expert remain. A micro-batch is counted in sequences
+// for one data-parallel replica.
 #pragma once
 
 #include <compare>
@@ -13,10 +14,10 @@
 namespace celere::layout {
 
 enum class Schedule : std::uint8_t {
-  one_f_one_b,   // Narayanan et al. 2019; with pp = 1 plain gradient accumulation
-  interleaved,   // Narayanan et al. 2021: vpp chunks of layers a rank
-  zero_bubble,   // Qi et al. 2023, ZB-H1: the weight gradient fills the bubble
-  dual_pipe,     // DeepSeek-V3 2024: two directions at once, two copies of the parameters
+  one_f_one_b,  // Narayanan et al. 2019; with pp = 1 plain gradient accumulation
+  interleaved,  // Narayanan et al. 2021: vpp chunks of layers a rank
+  zero_bubble,  // Qi et al. 2023, ZB-H1: the weight gradient fills the bubble
+  dual_pipe,    // DeepSeek-V3 2024: two directions at once, two copies of the parameters
 };
 inline constexpr int schedule_count = 4;
 
@@ -33,8 +34,8 @@ enum class CpMethod : std::uint8_t {
 
 enum class Recompute : std::uint8_t {
   none,
-  selective,  // the attention core again (Korthikanti et al. 2022)
-  full,       // every layer again from its input
+  selective,      // the attention core again (Korthikanti et al. 2022)
+  full,           // every layer again from its input
   full_for_some,  // full, for the first `recompute_layers` layers of each chunk
 };
 
@@ -45,16 +46,16 @@ enum class RankOrder : std::uint8_t {
 };
 
 struct Layout {
-  int tp = 1;   // tensor parallel
-  int cp = 1;   // context parallel
-  int pp = 1;   // pipeline parallel
-  int vpp = 1;  // virtual stages (chunks of layers) a rank
-  int dp = 1;   // data parallel replicas
-  int ep = 1;   // expert parallel
-  int etp = 1;  // tensor parallel inside an expert
-  int micro_batch = 1;       // sequences
-  int zero_stage = 0;        // 0 none, 1 optimizer, 2 + gradients, 3 + parameters (FSDP)
-  int shard = 0;             // ranks over which ZeRO shards; 0: all dp * cp of them, else HSDP groups
+  int tp = 1;           // tensor parallel
+  int cp = 1;           // context parallel
+  int pp = 1;           // pipeline parallel
+  int vpp = 1;          // virtual stages (chunks of layers) a rank
+  int dp = 1;           // data parallel replicas
+  int ep = 1;           // expert parallel
+  int etp = 1;          // tensor parallel inside an expert
+  int micro_batch = 1;  // sequences
+  int zero_stage = 0;   // 0 none, 1 optimizer, 2 + gradients, 3 + parameters (FSDP)
+  int shard = 0;        // ranks over which ZeRO shards; 0: all dp * cp of them, else HSDP groups
   int recompute_layers = 0;  // with full_for_some: layers of a chunk
   Schedule schedule = Schedule::one_f_one_b;
   Partition partition = Partition::even;
@@ -80,7 +81,8 @@ const char* name_of(CpMethod method);
 const char* name_of(Recompute recompute);
 const char* name_of(RankOrder order);
 
-// "tp=8,pp=16,vpp=6,dp=96,..." with what differs from the default; parse() reads it back (layout/written.cpp).
+// "tp=8,pp=16,vpp=6,dp=96,..." with what differs from the default; parse() reads it back
+// (layout/written.cpp).
 std::string written(const Layout& layout);
 
 }  // namespace celere::layout
