@@ -17,17 +17,17 @@ namespace celere::detail {
 
 }  // namespace celere::detail
 
-#define CHECK(condition)                                                          \
-  do {                                                                            \
+#define CHECK(condition)                                                                  \
+  do {                                                                                    \
     if (!(condition)) ::celere::detail::check_failed(__FILE__, __LINE__, #condition, ""); \
   } while (false)
 
-#define CELERE_CHECK_OP_(a, op, b)                                                \
-  do {                                                                            \
-    const auto& check_a = (a);                                                    \
-    const auto& check_b = (b);                                                    \
-    if (!(check_a op check_b))                                                    \
-      ::celere::detail::check_failed(__FILE__, __LINE__, #a " " #op " " #b,       \
+#define CELERE_CHECK_OP_(a, op, b)                                                       \
+  do {                                                                                   \
+    const auto& check_a = (a);                                                           \
+    const auto& check_b = (b);                                                           \
+    if (!(check_a op check_b))                                                           \
+      ::celere::detail::check_failed(__FILE__, __LINE__, #a " " #op " " #b,              \
                                      fmt::format(" ({} against {})", check_a, check_b)); \
   } while (false)
 

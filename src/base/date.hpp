@@ -12,7 +12,7 @@ struct Date {
   friend auto operator<=>(const Date&, const Date&) = default;
 };
 
-std::string written(Date date);              // 2024-07-22
-Date later(Date date, double days);          // rounded up to a whole day
+std::string written(Date date);      // 2024-07-22
+Date later(Date date, double days);  // rounded up to a whole day
 
 }  // namespace celere

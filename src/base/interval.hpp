@@ -1,6 +1,7 @@
-// A value that says how sure it is: the best estimate with a low and a high end that hold it in 80 % of
-// cases. The ends are kept as they are given; combining independent relative errors adds their logarithms
-// in quadrature, separately below and above (a first-order rule, exact for log-normal factors).
+// A value that says how sure it is: the best estimate with a low and a high end that hold it in 80
+// % of cases. The ends are kept as they are given; combining independent relative errors adds their
+// logarithms in quadrature, separately below and above (a first-order rule, exact for log-normal
+// factors).
 #pragma once
 
 #include <cmath>
@@ -16,7 +17,8 @@ struct Interval {
   static constexpr Interval exactly(T v) { return {v, v, v}; }
 };
 
-// A relative uncertainty: the value is between value * low and value * high. REQUIRES: 0 < low <= 1 <= high.
+// A relative uncertainty: the value is between value * low and value * high. REQUIRES: 0 < low <= 1
+// <= high.
 struct Spread {
   double low = 1;
   double high = 1;

@@ -1,8 +1,9 @@
 // Units as types: bytes over bytes a second are seconds, and nothing converts from a bare number.
 //
-// A Quantity is a double in the base units second, byte, FLOP, token, dollar and joule, with the exponent of
-// each in its type. Sums need equal types, products and quotients make new ones, and a quotient of equal
-// types is a plain double. Written units ("400 Gb/s") are read and printed by base/written_units.hpp.
+// A Quantity is a double in the base units second, byte, FLOP, token, dollar and joule, with the
+// exponent of each in its type. Sums need equal types, products and quotients make new ones, and a
+// quotient of equal types is a plain double. Written units ("400 Gb/s") are read and printed by
+// base/written_units.hpp.
 #pragma once
 
 #include <compare>
@@ -25,9 +26,18 @@ class Quantity {
   friend constexpr Quantity operator*(Quantity a, double b) { return of(a.value_ * b); }
   friend constexpr Quantity operator*(double a, Quantity b) { return of(a * b.value_); }
   friend constexpr Quantity operator/(Quantity a, double b) { return of(a.value_ / b); }
-  constexpr Quantity& operator+=(Quantity other) { value_ += other.value_; return *this; }
-  constexpr Quantity& operator-=(Quantity other) { value_ -= other.value_; return *this; }
-  constexpr Quantity& operator*=(double factor) { value_ *= factor; return *this; }
+  constexpr Quantity& operator+=(Quantity other) {
+    value_ += other.value_;
+    return *this;
+  }
+  constexpr Quantity& operator-=(Quantity other) {
+    value_ -= other.value_;
+    return *this;
+  }
+  constexpr Quantity& operator*=(double factor) {
+    value_ *= factor;
+    return *this;
+  }
 
  private:
   explicit constexpr Quantity(double value) : value_(value) {}
@@ -46,12 +56,14 @@ constexpr auto quantity_or_number(double value) {
 
 template <int T, int D, int W, int K, int M, int E, int T2, int D2, int W2, int K2, int M2, int E2>
 constexpr auto operator*(Quantity<T, D, W, K, M, E> a, Quantity<T2, D2, W2, K2, M2, E2> b) {
-  return quantity_or_number<T + T2, D + D2, W + W2, K + K2, M + M2, E + E2>(a.in_base() * b.in_base());
+  return quantity_or_number<T + T2, D + D2, W + W2, K + K2, M + M2, E + E2>(a.in_base() *
+                                                                            b.in_base());
 }
 
 template <int T, int D, int W, int K, int M, int E, int T2, int D2, int W2, int K2, int M2, int E2>
 constexpr auto operator/(Quantity<T, D, W, K, M, E> a, Quantity<T2, D2, W2, K2, M2, E2> b) {
-  return quantity_or_number<T - T2, D - D2, W - W2, K - K2, M - M2, E - E2>(a.in_base() / b.in_base());
+  return quantity_or_number<T - T2, D - D2, W - W2, K - K2, M - M2, E - E2>(a.in_base() /
+                                                                            b.in_base());
 }
 
 template <int T, int D, int W, int K, int M, int E>
@@ -75,9 +87,13 @@ using DollarsPerJoule = Quantity<0, 0, 0, 0, 1, -1>;
 using Watts = Quantity<-1, 0, 0, 0, 0, 1>;
 
 template <typename Q>
-constexpr Q max(Q a, Q b) { return a < b ? b : a; }
+constexpr Q max(Q a, Q b) {
+  return a < b ? b : a;
+}
 template <typename Q>
-constexpr Q min(Q a, Q b) { return b < a ? b : a; }
+constexpr Q min(Q a, Q b) {
+  return b < a ? b : a;
+}
 
 inline namespace literals {
 // clang-format off

@@ -14,7 +14,8 @@ TEST(Units, bytes_over_bytes_a_second_are_seconds) {
   EXPECT_DOUBLE_EQ(time.in_base(), 0.01);
 }
 
-// 989 TFLOP/s for 2 s are 1.978e15 FLOP; over 989e12 FLOP/s again 2 s, a plain number once divided by 1 s.
+// 989 TFLOP/s for 2 s are 1.978e15 FLOP; over 989e12 FLOP/s again 2 s, a plain number once divided
+// by 1 s.
 TEST(Units, work_is_rate_times_time) {
   const Flops work = 989_TFLOPps * 2_s;
   EXPECT_DOUBLE_EQ(work.in_base(), 1.978e15);

@@ -1,18 +1,21 @@
 // The time of a collective among a group of ranks, in closed form.
 //
-// Inside the NVLink domain the chip's measured curve decides (NVLS included where it was on). Beyond it, with n ranks
-// on m nodes, k = n / m of them in each, B the full buffer, b the ring bandwidth of the group (topology/fabric.hpp), l and
-// l0 the latencies of the highest level crossed and of the node:
+// Inside the NVLink domain the chip's measured curve decides (NVLS included where it was on).
+// Beyond it, with n ranks on m nodes, k = n / m of them in each, B the full buffer, b the ring
+// bandwidth of the group (topology/fabric.hpp), l and l0 the latencies of the highest level crossed
+// and of the node:
 //
-//   ring all-gather, reduce-scatter    (m - 1) l + (n - m) l0 + B (n - 1) / (n b)        [Thakur et al. 2005]
-//   ring all-reduce                    twice that                                        [Patarasuk and Yuan 2009]
-//   tree all-reduce                    2 log2(m) l + 2 log2(k) l0 + 2 B / b              [NCCL 2.4 double binary tree]
-//   recursive (PAT) all-gather         log2(m) l + log2(k) l0 + B (n - 1) / (n b)        [NCCL 2.23 PAT, Bruck et al. 1997]
-//   hierarchical                       inside the node on NVLink, then between nodes on each GPU's own port
-//   pairwise all-to-all                per level the bytes that must cross it over the ports, plus log2 or n - 1 latencies
+//   ring all-gather, reduce-scatter    (m - 1) l + (n - m) l0 + B (n - 1) / (n b)        [Thakur et
+//   al. 2005] ring all-reduce                    twice that [Patarasuk and Yuan 2009] tree
+//   all-reduce                    2 log2(m) l + 2 log2(k) l0 + 2 B / b              [NCCL 2.4
+//   double binary tree] recursive (PAT) all-gather         log2(m) l + log2(k) l0 + B (n - 1) / (n
+//   b)        [NCCL 2.23 PAT, Bruck et al. 1997] hierarchical                       inside the node
+//   on NVLink, then between nodes on each GPU's own port pairwise all-to-all                per
+//   level the bytes that must cross it over the ports, plus log2 or n - 1 latencies
 //
-// The fastest of those that exist for the operation is what a tuned library picks, so that is the answer.
-// Leaves out: contention with other traffic, and switch-side reduction between nodes (SHARP).
+// The fastest of those that exist for the operation is what a tuned library picks, so that is the
+// answer. Leaves out: contention with other traffic, and switch-side reduction between nodes
+// (SHARP).
 #pragma once
 
 #include "base/units.hpp"
@@ -21,7 +24,15 @@
 
 namespace celere::cost {
 
-enum class CollectiveAlgorithm { none, measured_curve, ring, tree, recursive, hierarchical, pairwise };
+enum class CollectiveAlgorithm {
+  none,
+  measured_curve,
+  ring,
+  tree,
+  recursive,
+  hierarchical,
+  pairwise
+};
 
 struct CollectiveTime {
   Seconds time;
@@ -33,11 +44,12 @@ class Collectives {
  public:
   Collectives(const spec::Chip& chip, const topology::Fabric& fabric);
 
-  // `bytes` is the full buffer: the sum over ranks for all-gather and reduce-scatter, what one rank holds for
-  // all-reduce and all-to-all. 0 s for a group of one. REQUIRES: group.size >= 1.
+  // `bytes` is the full buffer: the sum over ranks for all-gather and reduce-scatter, what one rank
+  // holds for all-reduce and all-to-all. 0 s for a group of one. REQUIRES: group.size >= 1.
   CollectiveTime time(spec::Collective op, Bytes bytes, topology::GroupShape group) const;
 
-  // A message between two ranks that are `distance` ranks apart: latency + bytes / one port of the level they meet at.
+  // A message between two ranks that are `distance` ranks apart: latency + bytes / one port of the
+  // level they meet at.
   Seconds point_to_point(Bytes bytes, std::int64_t distance) const;
 
   const topology::Fabric& fabric() const { return fabric_; }

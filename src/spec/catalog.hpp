@@ -1,5 +1,5 @@
-// Finding an entry of the catalogue: in the folder given by a flag, then in the user's own, then among those that are
-// embedded in the program.
+// Finding an entry of the catalogue: in the folder given by a flag, then in the user's own, then
+// among those that are embedded in the program.
 #pragma once
 
 #include <string>
@@ -15,33 +15,36 @@
 
 namespace celere::spec {
 
-enum class Kind { chip, model, cluster, stack };
-inline constexpr int kind_count = 4;
+enum class Kind { chip, model, cluster, stack, curves };
+inline constexpr int kind_count = 5;
 const char* folder_of(Kind kind);  // "chips"
 
 // A file that was compiled into the program.
 struct Embedded {
-  std::string_view path;     // "chips/h100-sxm.toml"
+  std::string_view path;  // "chips/h100-sxm.toml"
   std::string_view content;
 };
 std::vector<Embedded> embedded_catalog();
 
 class Catalog {
  public:
-  // `folders` are looked through in order, each laid out as catalog/ is; those that do not exist are passed over.
+  // `folders` are looked through in order, each laid out as catalog/ is; those that do not exist
+  // are passed over.
   Catalog(const Files& files, std::vector<std::string> folders);
 
   // Sorted, each once.
   std::vector<std::string> names(Kind kind) const;
 
-  // Errors: not_found with the names that are nearest; bad_input where the entry is wrong.
+  // Errors: not_found with the name that is nearest; bad_input where the entry is wrong.
   Result<Chip> chip(std::string_view name) const;
   Result<Model> model(std::string_view name) const;
   Result<Cluster> cluster(std::string_view name) const;
   Result<Stack> stack(std::string_view name) const;
 
+  // The text of the entry.
+  Result<std::string> content(Kind kind, std::string_view name) const;
+
  private:
-  Result<std::pair<std::string, std::string>> find(Kind kind, std::string_view name) const;  // content, where
   const Files& files_;
   std::vector<std::string> folders_;
 };

@@ -10,17 +10,18 @@
 namespace celere::spec {
 
 enum class Grade { measured, maker, secondary, derived, fitted, assumption };
+inline constexpr int grade_count = 6;
 
 const char* name_of(Grade grade);
 
 template <typename T>
 struct Fact {
   std::optional<T> value;  // empty: the entry says "unknown"
-  T low{};                 // the ends of the stated interval; equal to the value where none is stated
+  T low{};  // the ends of the stated interval; equal to the value where none is stated
   T high{};
   Grade grade = Grade::assumption;
-  std::string source;      // the full text, not its short name
-  std::string where;       // "clusters/xai-100k-h100.toml: power.per_gpu"
+  std::string source;  // the full text, not its short name
+  std::string where;   // "clusters/xai-100k-h100.toml: power.per_gpu"
 
   bool known() const { return value.has_value(); }
 
@@ -28,7 +29,8 @@ struct Fact {
   Result<T> needed_for(const std::string& what) const {
     if (value) return *value;
     return Error{ErrorCode::unknown_value,
-                 where + " is unknown, and " + what + " needs it (source: " + source + ")", {}};
+                 where + " is unknown, and " + what + " needs it (source: " + source + ")",
+                 {}};
   }
 };
 

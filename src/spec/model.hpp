@@ -1,7 +1,8 @@
 // A model of the catalogue: its shape, and through tensors() its complete inventory.
 //
-// A model *is* its list of tensors: memory, trainer, checkpoints and exports all read that one list. Names are
-// ours, Llama-style ("layers.3.attention.wq"); spec/hf_names.hpp maps them to Hugging Face's.
+// A model *is* its list of tensors: memory, trainer, checkpoints and exports all read that one
+// list. Names are ours, Llama-style ("layers.3.attention.wq"); spec/hf_names.hpp maps them to
+// Hugging Face's.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +16,10 @@
 
 namespace celere::spec {
 
-enum class AttentionKind : std::uint8_t { grouped, latent };  // grouped: multi-head, GQA and MQA; latent: MLA
+enum class AttentionKind : std::uint8_t {
+  grouped,
+  latent
+};  // grouped: multi-head, GQA and MQA; latent: MLA
 enum class Norm : std::uint8_t { rms, layer };
 enum class Activation : std::uint8_t { gelu, relu_squared, silu, gelu_gated, silu_gated };
 enum class Position : std::uint8_t { rope, learned, none };
@@ -24,8 +28,8 @@ struct Attention {
   AttentionKind kind = AttentionKind::grouped;
   int heads = 0;
   int kv_heads = 0;
-  int head_dim = 0;      // of queries and keys (latent: nope + rope)
-  int value_dim = 0;     // of values; head_dim unless latent says otherwise
+  int head_dim = 0;   // of queries and keys (latent: nope + rope)
+  int value_dim = 0;  // of values; head_dim unless latent says otherwise
   // Latent attention (DeepSeek-V2): 0 elsewhere. query_rank 0: queries are not compressed.
   int query_rank = 0;
   int kv_rank = 0;
@@ -33,71 +37,77 @@ struct Attention {
   bool query_key_norm = false;  // an RMS norm on each head's query and key (Qwen3)
   bool biases = false;          // on the query, key and value projections
   bool output_bias = false;
-  bool sinks = false;           // one learned logit a head (gpt-oss)
+  bool sinks = false;  // one learned logit a head (gpt-oss)
 };
 
 // The mixture of experts of the layers that have one.
 struct Experts {
   int count = 0;
   int top_k = 0;
-  int ffn = 0;                 // width of one expert
-  int shared_ffn = 0;          // total width of the shared experts (0: none)
-  int dense_branch_ffn = 0;    // a dense branch beside the experts (Grok-2: residual_moe; 0: none)
-  int every = 1;               // every n-th layer has experts: those with index % every == every - 1
-  int first_dense = 0;         // the first so many layers have none
-  int group_limit = 0;         // a token's experts lie in at most so many groups (0: no limit)
+  int ffn = 0;               // width of one expert
+  int shared_ffn = 0;        // total width of the shared experts (0: none)
+  int dense_branch_ffn = 0;  // a dense branch beside the experts (Grok-2: residual_moe; 0: none)
+  int every = 1;             // every n-th layer has experts: those with index % every == every - 1
+  int first_dense = 0;       // the first so many layers have none
+  int group_limit = 0;       // a token's experts lie in at most so many groups (0: no limit)
   int groups = 0;
-  bool router_bias = false;    // a bias an expert that only balances (DeepSeek-V3)
-  bool biases = false;         // on the experts' own products (gpt-oss)
+  bool router_bias = false;  // a bias an expert that only balances (DeepSeek-V3)
+  bool biases = false;       // on the experts' own products (gpt-oss)
 };
 
 struct Model {
-  std::string name;    // "grok-1": the file's name
+  std::string name;  // "grok-1": the file's name
   std::string title;
   int layers = 0;
   int hidden = 0;
-  int ffn = 0;         // of layers without experts; 0 where every layer has them
+  int ffn = 0;  // of layers without experts; 0 where every layer has them
   int vocab = 0;
-  int context = 0;     // longest sequence it is made for
+  int context = 0;  // longest sequence it is made for
   Attention attention;
   std::optional<Experts> experts;
   Activation activation = Activation::silu_gated;
   Norm norm = Norm::rms;
-  int norms_per_layer = 2;   // 4: also behind attention and behind the MLP (Grok-1)
+  int norms_per_layer = 2;  // 4: also behind attention and behind the MLP (Grok-1)
   Position position = Position::rope;
   bool mlp_biases = false;
   bool norm_biases = false;
   bool tied_embeddings = false;
-  int mtp_layers = 0;        // multi-token prediction modules (DeepSeek-V3: 1)
+  int mtp_layers = 0;  // multi-token prediction modules (DeepSeek-V3: 1)
 
-  Fact<double> published_parameters;         // as printed by its makers
+  Fact<double> published_parameters;  // as printed by its makers
   Fact<double> published_active_parameters;
-  std::string difference;     // what the entry says where our count differs from the published one
+  std::string difference;  // what the entry says where our count differs from the published one
   std::string source;
   Grade grade = Grade::assumption;
-  // Names of what the source does not give. Not empty: the model is listed, and cannot be planned yet.
+  // Names of what the source does not give. Not empty: the model is listed, and cannot be planned
+  // yet.
   std::vector<std::string> unknown;
 
-  bool gated() const { return activation == Activation::gelu_gated || activation == Activation::silu_gated; }
-  bool has_experts(int layer) const;   // layer in [0, layers)
-  int expert_layers() const;           // how many layers have experts
+  bool gated() const {
+    return activation == Activation::gelu_gated || activation == Activation::silu_gated;
+  }
+  bool has_experts(int layer) const;  // layer in [0, layers)
+  int expert_layers() const;          // how many layers have experts
 };
 
 enum class TensorType : std::uint8_t { weight, norm, bias, embedding, router, expert };
 
-// How a tensor is cut: the dimension that an axis divides, or -1 where each rank of it holds the whole.
+// How a tensor is cut: the dimension that an axis divides, or -1 where each rank of it holds the
+// whole.
 struct ShardRule {
-  int tp = -1;    // by tensor parallel
-  int ep = -1;    // by expert parallel
-  int etp = -1;   // by tensor parallel inside an expert
+  int tp = -1;   // by tensor parallel
+  int ep = -1;   // by expert parallel
+  int etp = -1;  // by tensor parallel inside an expert
 };
 
 struct Tensor {
   std::string name;
-  std::vector<std::int64_t> shape;  // global, [out, in] for a linear layer, [experts, out, in] for experts
+  std::vector<std::int64_t>
+      shape;  // global, [out, in] for a linear layer, [experts, out, in] for experts
   TensorType type = TensorType::weight;
   ShardRule shard;
-  int layer = -1;   // -1: embedding, head or final norm; layers() + i: multi-token prediction module i
+  int layer =
+      -1;  // -1: embedding, head or final norm; layers() + i: multi-token prediction module i
 
   std::int64_t count() const;
 };
@@ -107,11 +117,16 @@ std::vector<Tensor> tensors(const Model& model);
 
 struct ParameterCount {
   std::int64_t total = 0;
-  std::int64_t active = 0;      // what one token passes: top_k of the experts; embedding and head count
-  std::int64_t mtp = 0;         // of the multi-token prediction modules, not inside total or active
-  std::int64_t embedding = 0;   // input embedding (and positions)
+  std::int64_t active = 0;  // what one token passes: top_k of the experts; embedding and head count
+  std::int64_t mtp = 0;     // of the multi-token prediction modules, not inside total or active
+  std::int64_t embedding = 0;  // input embedding (and positions)
 };
 ParameterCount count_parameters(const Model& model);
+
+class TomlTable;
+// The fields of a model in a table: of a catalogue entry, or of a run file. Mistakes are noted in
+// the table's document.
+Model read_model(const TomlTable& table, std::string name);
 
 // Errors: bad_input with file, line and key.
 Result<Model> parse_model(std::string_view toml, std::string name);

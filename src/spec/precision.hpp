@@ -8,7 +8,8 @@
 
 namespace celere::spec {
 
-// What the matrix products of the linear layers are computed in; everything else stays bf16 (or fp32).
+// What the matrix products of the linear layers are computed in; everything else stays bf16 (or
+// fp32).
 enum class Precision : std::uint8_t {
   fp32,
   fp16,
@@ -25,9 +26,15 @@ const char* name_of(Precision precision);
 std::optional<Precision> precision_named(std::string_view name);
 
 // The arithmetic that a chip has a peak for.
-enum class Arithmetic : std::uint8_t { fp32, bf16, fp8, fp4 };  // fp32: TF32 or plain, as the chip entry says
+enum class Arithmetic : std::uint8_t {
+  fp32,
+  bf16,
+  fp8,
+  fp4
+};  // fp32: TF32 or plain, as the chip entry says
 inline constexpr int arithmetic_count = 4;
 
-Arithmetic arithmetic_of(Precision precision);  // fp16 counts as bf16: equal peaks on every chip here
+Arithmetic arithmetic_of(
+    Precision precision);  // fp16 counts as bf16: equal peaks on every chip here
 
 }  // namespace celere::spec

@@ -29,8 +29,8 @@ enum class BatchKind { fixed, ramp, range };
 
 struct Batch {
   BatchKind kind = BatchKind::fixed;
-  std::vector<BatchPhase> phases;     // fixed: one; ramp: two or more, from 0 on, ascending
-  std::int64_t low = 0, high = 0;     // range: sequences
+  std::vector<BatchPhase> phases;  // fixed: one; ramp: two or more, from 0 on, ascending
+  std::int64_t low = 0, high = 0;  // range: sequences
 };
 
 // What the file fixes of the layout; what is empty is searched.
@@ -46,8 +46,8 @@ struct LayoutWish {
 
 struct Limits {
   std::optional<Dollars> budget;
-  std::optional<Watts> power;            // of the site
-  std::optional<Watts> power_per_rack;   // with gpus_per_rack of the run
+  std::optional<Watts> power;           // of the site
+  std::optional<Watts> power_per_rack;  // with gpus_per_rack of the run
   std::optional<Watts> power_per_gpu;
 };
 
@@ -57,34 +57,42 @@ enum class Optimizer { adamw, sgd, muon };
 const char* name_of(Optimizer optimizer);
 
 struct Run {
-  std::string file;                  // as given on the command line
+  std::string file;  // as given on the command line
   std::string name;
   Goal goal = Goal::time;
-  std::string model_name;            // of the catalogue; empty: `model` stands in the file
+  std::string model_name;  // of the catalogue; empty: `model` stands in the file
   std::optional<Model> model;
-  std::optional<Tokens> tokens;      // at a small batch (see critical_batch); or
-  std::optional<Flops> compute;      // tokens = compute / (6 x active parameters); exactly one of the two is given
+  std::optional<Tokens> tokens;  // at a small batch (see critical_batch); or
+  std::optional<Flops>
+      compute;  // tokens = compute / (6 x active parameters); exactly one of the two is given
   Batch batch;
   std::int64_t sequence = 0;
   Precision precision = Precision::bf16;
   Optimizer optimizer = Optimizer::adamw;
-  // The batch that needs 20 % more tokens; unknown: tokens do not depend on the batch, which must then be fixed.
+  // The batch that needs 20 % more tokens; unknown: tokens do not depend on the batch, which must
+  // then be fixed.
   std::optional<Fact<Tokens>> critical_batch;
-  std::optional<double> expert_imbalance;  // tokens of the busiest rank's experts over the mean; empty: 1
+  std::optional<double>
+      expert_imbalance;  // tokens of the busiest rank's experts over the mean; empty: 1
   std::string cluster_name;
-  std::optional<int> gpus;           // at most; empty: all of the cluster
+  std::optional<int> gpus;  // at most; empty: all of the cluster
   std::optional<Date> start;
-  std::string stack_name;            // empty: the cluster's
+  std::string stack_name;  // empty: the cluster's
   LayoutWish layout;
   Limits limits;
-  std::optional<int> spares;         // nodes' worth of GPUs held ready; empty: 1 % of the ranks, as far as there are
+  std::optional<int>
+      spares;  // nodes' worth of GPUs held ready; empty: 1 % of the ranks, as far as there are
   LostReplica on_lost_replica = LostReplica::roll_back;
   std::optional<Seconds> checkpoint_every;  // empty: optimal
   bool checkpoint_memory_copy = false;
-  int gpus_per_rack = 0;             // for limits.power_per_rack
+  int gpus_per_rack = 0;  // for limits.power_per_rack
 };
 
 // `file` is what messages call it. Errors: bad_input with file, line and key, all mistakes at once.
 Result<Run> parse_run(std::string_view toml, std::string file);
+
+// "tp=8,pp=16,schedule=interleaved": the keys of [layout] in one line. Errors: bad_input with the
+// key.
+Result<LayoutWish> parse_layout_text(std::string_view text);
 
 }  // namespace celere::spec

@@ -1,5 +1,6 @@
-// A software stack: what one generation of training software overlaps and fuses, so that a prediction says what
-// software it assumes. Every factor stands against the equations of cost/; 1 or 0 is "as the hardware allows".
+// A software stack: what one generation of training software overlaps and fuses, so that a
+// prediction says what software it assumes. Every factor stands against the equations of cost/; 1
+// or 0 is "as the hardware allows".
 #pragma once
 
 #include <string>
@@ -20,32 +21,35 @@ struct StackSpread {
 };
 
 struct Stack {
-  std::string name;    // "megatron-core-2025"
+  std::string name;  // "megatron-core-2025"
   std::string title;
-  Fact<double> memory_factor;        // time of memory-bound operators against bytes / achieved bandwidth
+  Fact<double> memory_factor;  // time of memory-bound operators against bytes / achieved bandwidth
   Fact<double> attention_factor;     // time of attention against the chip's table
   bool fused_attention = true;       // false: scores go through memory (before FlashAttention)
   Fact<double> gemm_factor;          // time of linear layers
   Fact<double> grouped_gemm_factor;  // for narrow experts (see cost/layer.hpp)
-  Fact<double> tp_overlap;           // share of tensor and sequence parallel traffic hidden behind compute
-  Fact<double> dp_overlap;           // share of gradient and parameter traffic that may hide behind compute
-  Fact<double> ep_factor;            // exposed share of expert all-to-all
-  Fact<double> fsdp_bandwidth_share; // of the bus bandwidth, with ZeRO 3
-  Fact<double> fsdp_exposed_share;   // of the shorter of compute and traffic that does not overlap
-  Fact<Seconds> host_time_dense;     // CPU time to launch one dense layer, forward and backward, on an x86 host
+  Fact<double> tp_overlap;  // share of tensor and sequence parallel traffic hidden behind compute
+  Fact<double> dp_overlap;  // share of gradient and parameter traffic that may hide behind compute
+  Fact<double> ep_factor;   // exposed share of expert all-to-all
+  Fact<double> fsdp_bandwidth_share;  // of the bus bandwidth, with ZeRO 3
+  Fact<double> fsdp_exposed_share;    // of the shorter of compute and traffic that does not overlap
+  Fact<Seconds>
+      host_time_dense;  // CPU time to launch one dense layer, forward and backward, on an x86 host
   Fact<Seconds> host_time_experts;   // the same for a layer with experts
   Fact<Seconds> step_overhead;       // fixed, once a step
   Fact<double> jitter_per_doubling;  // relative growth of the step for each doubling of the nodes
   Fact<double> bubble_factor;        // against the schedule's formula
   Fact<double> fp8_cast_bytes;       // an element of an input of a product in 8 or 4 bits
-  Fact<double> logit_bytes;          // an element of the logits, forward and backward, kept and moved by the loss
-  Fact<double> activation_factor;    // of activation memory against the formula (fragmentation is apart)
-  Fact<double> fragmentation_share;  // of the chip's memory that no tensor can use
-  bool fp32_gradients = true;        // main gradients accumulate in fp32
-  bool zero1_all_reduce = false;     // ZeRO 1 reduces with an all-reduce (DeepSpeed)
+  Fact<double>
+      logit_bytes;  // an element of the logits, forward and backward, kept and moved by the loss
+  Fact<double>
+      activation_factor;  // of activation memory against the formula (fragmentation is apart)
+  Fact<double> fragmentation_share;         // of the chip's memory that no tensor can use
+  bool fp32_gradients = true;               // main gradients accumulate in fp32
+  bool zero1_all_reduce = false;            // ZeRO 1 reduces with an all-reduce (DeepSpeed)
   std::vector<layout::Schedule> schedules;  // what it can run
-  StackSpread spread;                // measured on runs of this stack
-  bool known = true;                 // false: the entry for software that nobody measured
+  StackSpread spread;                       // measured on runs of this stack
+  bool known = true;                        // false: the entry for software that nobody measured
 };
 
 // Errors: bad_input with file, line and key.

@@ -1,14 +1,16 @@
 // TOML into checked values, with every mistake named by file, line and key.
 //
-// A reader never stops at the first mistake: each accessor notes what is wrong and gives back a harmless value,
-// and finish() returns all that was noted as one error, in the order of the lines. A key that nobody asked for is
-// a mistake too, with the nearest known key as advice. A number of the catalogue is a *fact*, written
+// A reader never stops at the first mistake: each accessor notes what is wrong and gives back a
+// harmless value, and finish() returns all that was noted as one error, in the order of the lines.
+// A key that nobody asked for is a mistake too, with the nearest known key as advice. A number of
+// the catalogue is a *fact*, written
 //
-//   bf16 = { is = "989 TFLOP/s", grade = "maker", from = "STAS" }         # low = and high = are optional
+//   bf16 = { is = "989 TFLOP/s", grade = "maker", from = "STAS" }
 //   hbm  = { is = "unknown", grade = "secondary", from = "STAS" }
+//   mtbf = { is = "3 h", low = "2 h", high = "5 h", grade = "derived", from = "Llama 3, table 5" }
 //
-// where `from` names an entry of the file's [sources] table, or is itself the source if it holds a space.
-// toml++ and its exceptions stay in toml_reader.cpp.
+// where `from` names an entry of the file's [sources] table, or is itself the source if it holds a
+// space. A fact without a dimension may be a number or a text ("95 %"). Amounts are never negative.
 #pragma once
 
 #include <cstdint>
@@ -28,14 +30,16 @@
 namespace celere::spec {
 
 class TomlDocument;
+struct TomlNode;
 
 // A view of one table; cheap to copy, valid as long as its document.
 class TomlTable {
  public:
   bool has(std::string_view key) const;
-  std::vector<std::string> keys() const;  // in the order of the file; asking for them marks none as read
+  // In the order of the file; marks none as asked for.
+  std::vector<std::string> keys() const;
 
-  std::string text(std::string_view key) const;                    // required, not empty
+  std::string text(std::string_view key) const;  // required, not empty
   std::string text_or(std::string_view key, std::string_view fallback) const;
   std::int64_t integer(std::string_view key, std::int64_t low = 0,
                        std::int64_t high = std::numeric_limits<std::int64_t>::max()) const;
@@ -44,10 +48,10 @@ class TomlTable {
   double number(std::string_view key, double low, double high) const;
   double number_or(std::string_view key, double fallback, double low, double high) const;
   bool boolean_or(std::string_view key, bool fallback) const;
-  std::vector<std::int64_t> integers(std::string_view key) const;  // required
-  std::vector<double> numbers(std::string_view key) const;         // required
-  std::vector<std::string> texts(std::string_view key) const;      // empty where absent
-  std::vector<std::vector<double>> rows(std::string_view key) const;  // required: an array of arrays
+  std::vector<std::int64_t> integers(std::string_view key) const;     // required
+  std::vector<double> numbers(std::string_view key) const;            // required
+  std::vector<std::string> texts(std::string_view key) const;         // empty where absent
+  std::vector<std::vector<double>> rows(std::string_view key) const;  // required: lists in a list
 
   // One of `names`, as its place in the list; `fallback` where absent (negative: required).
   int choice(std::string_view key, const std::vector<std::string>& names, int fallback) const;
@@ -71,22 +75,34 @@ class TomlTable {
   }
   Fact<double> number_fact(std::string_view key) const { return written_fact(key, Dimension{}); }
 
-  TomlTable table(std::string_view key) const;                  // required
+  TomlTable table(std::string_view key) const;  // required
   std::optional<TomlTable> table_if(std::string_view key) const;
-  std::vector<TomlTable> tables(std::string_view key) const;    // an array of tables; empty where absent
+  std::vector<TomlTable> tables(std::string_view key) const;  // empty where absent
 
-  int line_of(std::string_view key) const;     // of the key where it stands, else of the table
+  bool is_text(std::string_view key) const;  // false where absent; so the two below
+  bool is_list(std::string_view key) const;
+  bool is_table(std::string_view key) const;
+
+  int line_of(std::string_view key) const;  // of the key where it stands, else of the table
   std::string place_of(std::string_view key) const;  // "file:14: train.batch"
   // Notes a mistake at `key`: "FILE:LINE: TABLE.KEY: MESSAGE".
   void mistake(std::string_view key, const std::string& message) const;
 
  private:
   friend class TomlDocument;
-  struct Node;
-  TomlTable(TomlDocument* document, const void* table, std::string path)
+  TomlTable(TomlDocument* document, const TomlNode* table, std::string path)
       : document_(document), table_(table), path_(std::move(path)) {}
 
+  const TomlNode* find(std::string_view key) const;      // and marks it as asked for
+  const TomlNode* required(std::string_view key) const;  // notes its absence
+  // The node where it is a list; notes what else it is.
+  const TomlNode* list(const TomlNode* node, std::string_view key, const char* right) const;
+  void wrong_kind(std::string_view key, const TomlNode& node, std::string_view right) const;
+  std::optional<double> finite_number(std::string_view key, const TomlNode& node) const;
+  std::optional<std::int64_t> whole_number(std::string_view key, const TomlNode& node) const;
+  TomlTable open(std::string_view key, const TomlNode* node) const;
   std::optional<double> written_amount(std::string_view key, Dimension dimension) const;
+  std::optional<double> amount_or_number(std::string_view key, Dimension dimension) const;
   Fact<double> written_fact(std::string_view key, Dimension dimension) const;
   template <typename Q>
   static Fact<Q> to_fact(const Fact<double>& raw) {
@@ -101,7 +117,7 @@ class TomlTable {
   }
 
   TomlDocument* document_;
-  const void* table_;
+  const TomlNode* table_;  // nothing: the table is missing, which was noted
   std::string path_;
 };
 
@@ -116,6 +132,10 @@ class TomlDocument {
 
   // All mistakes so far, and every key that was never asked for; ok where there are none.
   Status finish();
+
+  // Every key that was asked for in a table that stands in the file, dotted ("train.batch"),
+  // sorted.
+  std::vector<std::string> asked() const;
 
  private:
   friend class TomlTable;

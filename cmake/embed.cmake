@@ -1,0 +1,21 @@
+# celere_embed(OUT_VARIABLE FOLDER): an assembler file that carries every FOLDER/*/*.toml, with a table of
+# (path, first byte, size) under the symbol celere_embedded.
+
+function(celere_embed out folder)
+  file(GLOB files CONFIGURE_DEPENDS ${folder}/*/*.toml)
+  list(SORT files)
+  set(data ".section .rodata\n")
+  set(table ".section .data.rel.ro, \"aw\"\n.globl celere_embedded\n.balign 8\ncelere_embedded:\n")
+  set(number 0)
+  foreach(file ${files})
+    file(RELATIVE_PATH path ${folder} ${file})
+    string(APPEND data "path_${number}: .asciz \"${path}\"\nbegin_${number}: .incbin \"${file}\"\nend_${number}: .byte 0\n")
+    string(APPEND table "  .quad path_${number}, begin_${number}, end_${number} - begin_${number}\n")
+    math(EXPR number "${number} + 1")
+  endforeach()
+  string(APPEND table "  .quad 0, 0, 0\n.section .note.GNU-stack, \"\", @progbits\n")
+  set(assembler ${CMAKE_CURRENT_BINARY_DIR}/embedded.S)
+  file(CONFIGURE OUTPUT ${assembler} CONTENT "${data}${table}" @ONLY)
+  set_source_files_properties(${assembler} PROPERTIES OBJECT_DEPENDS "${files}")
+  set(${out} ${assembler} PARENT_SCOPE)
+endfunction()

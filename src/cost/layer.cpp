@@ -1,0 +1,194 @@
+#include "cost/layer.hpp"
+
+#include <algorithm>
+#include <string_view>
+
+#include "base/check.hpp"
+#include "cost/layer_builder.hpp"
+
+namespace celere::cost {
+namespace {
+
+// A logit between the loss and the backward pass of the head: bf16 as it was computed, and fp32 for
+// the softmax, whose place the gradient takes.
+constexpr double logit_bytes_kept = 6;
+constexpr double embedding_bytes = 4;  // a bf16 row read and written
+
+bool ends_with(std::string_view text, std::string_view end) {
+  return text.size() >= end.size() && text.substr(text.size() - end.size()) == end;
+}
+
+// Key and value projections are cut by tp, but never finer than a head.
+bool of_key_or_value(const spec::Tensor& tensor) {
+  return ends_with(tensor.name, ".wk") || ends_with(tensor.name, ".wv") ||
+         ends_with(tensor.name, ".wk_bias") || ends_with(tensor.name, ".wv_bias");
+}
+
+bool of_head(const spec::Tensor& tensor) {
+  return tensor.name == "head" || tensor.name == "final_norm";
+}
+
+}  // namespace
+
+LayerSplit LayerSplit::of(const layout::Layout& layout) {
+  return {.tp = layout.tp,
+          .cp = layout.cp,
+          .ep = layout.ep,
+          .etp = layout.etp,
+          .micro_batch = layout.micro_batch,
+          .sequence_parallel = layout.sequence_parallel,
+          .cp_method = layout.cp_method};
+}
+
+void LayerModel::Counts::add(const spec::Tensor& tensor) {
+  const double count = static_cast<double>(tensor.count());
+  const bool product =
+      tensor.type == spec::TensorType::weight || tensor.type == spec::TensorType::expert;
+  if (tensor.shard.ep >= 0) {
+    (tensor.shard.etp >= 0 ? by_ep_etp : by_ep) += count;
+  } else if (tensor.shard.tp < 0) {
+    whole += count;
+    if (product) products_whole += count;
+  } else if (of_key_or_value(tensor)) {
+    by_kv += count;
+    if (product) products_by_kv += count;
+  } else {
+    by_tp += count;
+    if (product) products_by_tp += count;
+  }
+}
+
+ParameterShare LayerModel::Counts::share(const LayerSplit& split, int kv_heads) const {
+  const double kv_split = std::min(split.tp, kv_heads);
+  ParameterShare share;
+  share.dense = by_tp / split.tp + by_kv / kv_split + whole;
+  share.experts = by_ep_etp / (split.ep * split.etp) + by_ep / split.ep;
+  share.low_precision =
+      products_by_tp / split.tp + products_by_kv / kv_split + products_whole + share.experts;
+  return share;
+}
+
+LayerModel::LayerModel(const Setting& setting, const Numbers& numbers, const Efficiency& efficiency,
+                       const Collectives& collectives)
+    : setting_(setting), numbers_(numbers), efficiency_(efficiency), collectives_(collectives) {
+  const spec::Model& model = setting.model;
+  CHECK(model.unknown.empty());
+  const int with_experts = model.expert_layers();
+  const bool mixed = with_experts > 0 && with_experts < model.layers;
+  for (int layer = 0; layer < model.layers; ++layer) {
+    kind_of_layer_.push_back(mixed && model.has_experts(layer) ? 1 : 0);
+  }
+  for (int kind = 0; kind < (mixed ? 2 : 1); ++kind) {
+    const auto found = std::find(kind_of_layer_.begin(), kind_of_layer_.end(), kind);
+    kind_representative_.push_back(static_cast<int>(found - kind_of_layer_.begin()));
+  }
+  kind_counts_.resize(kind_representative_.size());
+  for (const spec::Tensor& tensor : spec::tensors(model)) {
+    if (tensor.layer < 0) {
+      (of_head(tensor) ? head_counts_ : embedding_counts_).add(tensor);
+    } else if (tensor.layer >= model.layers) {
+      mtp_counts_.add(tensor);
+    } else {
+      for (std::size_t kind = 0; kind < kind_representative_.size(); ++kind) {
+        if (tensor.layer == kind_representative_[kind]) kind_counts_[kind].add(tensor);
+      }
+    }
+  }
+  // A tied head on another stage than the embedding holds a copy of it.
+  if (model.tied_embeddings) {
+    head_counts_.by_tp += static_cast<double>(model.vocab) * model.hidden;
+  }
+}
+
+LayerCost LayerModel::layer(const LayerSplit& split, bool with_experts) const {
+  const spec::Model& model = setting_.model;
+  LayerBuilder builder(setting_, numbers_, efficiency_, collectives_, split);
+  builder.norms(model.norms_per_layer);
+  builder.attention();
+  double pairs = 1;
+  if (with_experts) {
+    builder.experts(*model.experts);
+    if (model.experts->shared_ffn > 0) builder.mlp(model.experts->shared_ffn);
+    if (model.experts->dense_branch_ffn > 0) builder.mlp(model.experts->dense_branch_ffn);
+    if (model.experts->shared_ffn + model.experts->dense_branch_ffn > 0) pairs = 2;
+  } else {
+    builder.mlp(model.ffn);
+    pairs = 2;
+  }
+  builder.tensor_traffic(pairs);
+  return builder.finish(with_experts ? numbers_.host_time_experts : numbers_.host_time_dense);
+}
+
+LayerCost LayerModel::embedding(const LayerSplit& split) const {
+  LayerBuilder builder(setting_, numbers_, efficiency_, collectives_, split);
+  builder.memory_bound(embedding_bytes * setting_.model.hidden);
+  builder.tensor_traffic(0.5);
+  return builder.finish(Seconds{});
+}
+
+LayerCost LayerModel::head(const LayerSplit& split) const {
+  const spec::Model& model = setting_.model;
+  LayerBuilder builder(setting_, numbers_, efficiency_, collectives_, split);
+  const double columns = static_cast<double>(model.vocab) / split.tp;
+  builder.norms(1);
+  builder.linear_bf16(builder.tokens(), columns, model.hidden);
+  // logit_bytes counts both directions, of which memory_bound adds 1.6 for each one forward.
+  builder.memory_bound(numbers_.logit_bytes * columns / 2.6);
+  builder.tensor_traffic(0.5);
+  builder.work_space(logit_bytes_kept * columns * builder.tokens());
+  return builder.finish(Seconds{});
+}
+
+// Each module joins the stream with an embedding (2 h -> h), runs a layer of the last kind, and
+// uses the head again.
+LayerCost LayerModel::mtp(const LayerSplit& split) const {
+  const spec::Model& model = setting_.model;
+  LayerBuilder builder(setting_, numbers_, efficiency_, collectives_, split);
+  const bool with_experts = model.has_experts(model.layers - 1);
+  const double columns = static_cast<double>(model.vocab) / split.tp;
+  for (int module = 0; module < model.mtp_layers; ++module) {
+    builder.norms(model.norms_per_layer + 3);
+    builder.linear(model.hidden, 2.0 * model.hidden);
+    builder.attention();
+    if (with_experts) {
+      builder.experts(*model.experts);
+      if (model.experts->shared_ffn > 0) builder.mlp(model.experts->shared_ffn);
+    } else {
+      builder.mlp(model.ffn);
+    }
+    builder.tensor_traffic(2.5);
+    builder.linear_bf16(builder.tokens(), columns, model.hidden);
+    builder.memory_bound(numbers_.logit_bytes * columns / 2.6);
+  }
+  const Seconds host = with_experts ? numbers_.host_time_experts : numbers_.host_time_dense;
+  return builder.finish(host * model.mtp_layers);
+}
+
+LayerCosts LayerModel::costs(const LayerSplit& split) const {
+  const spec::Model& model = setting_.model;
+  const int kv_heads = model.attention.kind == spec::AttentionKind::latent
+                           ? model.attention.heads
+                           : model.attention.kv_heads;
+  LayerCosts costs;
+  for (std::size_t kind = 0; kind < kind_representative_.size(); ++kind) {
+    costs.kinds.push_back(layer(split, model.has_experts(kind_representative_[kind])));
+    costs.parameters.push_back(kind_counts_[kind].share(split, kv_heads));
+  }
+  costs.embedding = embedding(split);
+  costs.head = head(split);
+  costs.mtp = mtp(split);
+  costs.embedding_parameters = embedding_counts_.share(split, kv_heads);
+  costs.head_parameters = head_counts_.share(split, kv_heads);
+  costs.mtp_parameters = mtp_counts_.share(split, kv_heads);
+  if (model.tied_embeddings) {
+    costs.tied_parameters = static_cast<double>(model.vocab) * model.hidden / split.tp;
+  }
+  // Each rank of tp sends its part and the receivers gather it inside the node [Narayanan et al.
+  // 2021, scatter/gather].
+  const double tokens =
+      static_cast<double>(split.micro_batch) * static_cast<double>(setting_.sequence) / split.cp;
+  costs.stage_message = Bytes::of(2 * tokens * model.hidden / split.tp);
+  return costs;
+}
+
+}  // namespace celere::cost

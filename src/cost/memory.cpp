@@ -1,0 +1,118 @@
+#include "cost/memory.hpp"
+
+#include <algorithm>
+
+#include "base/check.hpp"
+#include "layout/pipeline.hpp"
+
+namespace celere::cost {
+
+const char* name_of(Bucket bucket) {
+  switch (bucket) {
+    case Bucket::parameters:
+      return "parameters";
+    case Bucket::low_precision:
+      return "fp8 weights";
+    case Bucket::gradients:
+      return "gradients";
+    case Bucket::master:
+      return "master weights";
+    case Bucket::optimizer:
+      return "optimizer state";
+    case Bucket::activations:
+      return "activations";
+    case Bucket::imbalance:
+      return "expert imbalance";
+    case Bucket::working:
+      return "working space";
+    case Bucket::buffers:
+      return "communication";
+    case Bucket::fragmentation:
+      return "fragmentation";
+    case Bucket::reserved:
+      return "reserved";
+  }
+  CHECK(false);
+}
+
+Bytes Memory::total() const {
+  Bytes sum;
+  for (const Bytes bytes : gpu) sum += bytes;
+  return sum;
+}
+
+ParameterBytes ParameterBytes::of(const Setting& setting) {
+  ParameterBytes bytes{.parameter = 2,
+                       .low_precision = 0,
+                       .gradient = setting.stack.fp32_gradients ? 4.0 : 2.0,
+                       .master = 4,
+                       .optimizer = optimizer_bytes(setting.optimizer)};
+  switch (setting.precision) {
+    case spec::Precision::fp32:
+      bytes.parameter = bytes.gradient = 4;
+      bytes.master = 0;
+      break;
+    case spec::Precision::fp16:
+    case spec::Precision::bf16:
+      break;
+    // One copy for the forward and a transposed one for the backward pass, a byte each.
+    case spec::Precision::fp8_delayed:
+    case spec::Precision::fp8:
+    case spec::Precision::fp8_block:
+      bytes.low_precision = 2;
+      break;
+    // The same with a byte of scale for 32 values, or for 16 of half a byte.
+    case spec::Precision::mxfp8:
+      bytes.low_precision = 2 * (1 + 1.0 / 32);
+      break;
+    case spec::Precision::nvfp4:
+      bytes.low_precision = 2 * (0.5 + 1.0 / 16);
+      break;
+  }
+  return bytes;
+}
+
+Memory memory_of(const MemoryQuestion& q, const StageProfile& profile, int stage) {
+  const layout::Layout& l = q.layout;
+  const double dense = profile.parameters.dense;
+  const double experts = profile.parameters.experts;
+  const double shards = l.shard_ranks();
+  const double all = dense + experts;
+  const double shared = dense / shards + (experts > 0 ? experts / l.expert_dp() : 0);
+  Memory memory;
+  memory[Bucket::parameters] = Bytes::of(
+      q.bytes.parameter * (l.zero_stage == 3 ? shared + 2 * profile.layer_parameters : all));
+  if (l.zero_stage < 3) {
+    memory[Bucket::low_precision] =
+        Bytes::of(q.bytes.low_precision * profile.parameters.low_precision);
+  }
+  memory[Bucket::gradients] =
+      Bytes::of(q.bytes.gradient * (l.zero_stage >= 2 ? shared + profile.layer_parameters : all));
+  const double states = l.zero_stage >= 1 ? shared : all;
+  const Bytes master = Bytes::of(q.bytes.master * states);
+  const Bytes optimizer = Bytes::of(q.bytes.optimizer * states);
+  const double in_flight =
+      static_cast<double>(layout::chunks_in_flight(l, stage, q.micro_batches)) / l.vpp;
+  Bytes activations = in_flight * profile.activations;
+  if (l.offload_optimizer) {
+    memory.host += master + optimizer;
+  } else {
+    memory[Bucket::master] = master;
+    memory[Bucket::optimizer] = optimizer;
+  }
+  if (l.offload_activations) {
+    memory.host += activations;
+    activations = min(activations, profile.activations * (2.0 / std::max(1, profile.layers)));
+  }
+  memory[Bucket::activations] = activations;
+  memory[Bucket::imbalance] =
+      (q.setting.expert_imbalance - 1) * in_flight * profile.expert_activations;
+  memory[Bucket::working] = profile.working;
+  if (l.pp > 1) memory[Bucket::buffers] += 4 * q.costs.message * (l.sequence_parallel ? 1 : l.tp);
+  if (l.ep > 1) memory[Bucket::buffers] += 2 * q.costs.expert_transfer;
+  memory[Bucket::fragmentation] = q.numbers.fragmentation_share * q.numbers.memory;
+  memory[Bucket::reserved] = q.numbers.memory_reserved;
+  return memory;
+}
+
+}  // namespace celere::cost

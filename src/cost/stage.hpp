@@ -1,0 +1,85 @@
+// The cost of the stages of a pipeline: which layers each holds, and what that takes for one
+// micro-batch.
+//
+// Stages that hold the same are one *profile*; the earliest of them keeps the most activations
+// (layout/pipeline.hpp), so the memory of the heaviest rank is the maximum over profiles. Expert
+// all-to-all: four transfers a layer and micro-batch (dispatch and combine, forward and backward),
+// two more where the layer is recomputed; of a transfer stack.ep_factor is exposed, and with
+// node-limited routing a token is sent to at most `group_limit` groups rather than to top_k
+// [DeepSeek-V3 2024]. Under DualPipe a rank holds stage s and stage pp - 1 - s, and the other
+// direction's compute hides the all-to-all.
+#pragma once
+
+#include <array>
+#include <vector>
+
+#include "cost/layer.hpp"
+
+namespace celere::cost {
+
+// What one micro-batch takes on one stage.
+struct StageTimes {
+  PassTimes compute;
+  Seconds tp, cp, ep;  // exposed, forward and backward
+  Seconds total() const { return compute.total() + tp + cp + ep; }
+};
+
+struct StageProfile {
+  int first_stage = 0;  // the earliest stage like this
+  int stages = 0;       // how many there are
+  bool has_head = false;
+  StageTimes times;
+  ParameterShare parameters;
+  Bytes activations;            // of one micro-batch, all its chunks
+  Bytes expert_activations;     // of those, what grows with the imbalance of experts
+  Bytes working;                // the most that lives only during a backward pass
+  double layer_parameters = 0;  // of the largest layer: what ZeRO 3 gathers at a time
+  int layers = 0;
+  Flops useful, repeated;  // of one micro-batch
+};
+
+struct StageCosts {
+  std::vector<StageProfile> profiles;
+  int slowest = 0;          // of the profiles
+  Seconds others;           // sum of times.total() over all stages but the slowest one
+  Seconds others_backward;  // the same of the backward passes without the weight gradients
+  Seconds others_weight;    // the same of the weight gradients
+  Bytes message;            // between stages
+  Bytes expert_transfer;    // what a rank sends in one all-to-all
+  Flops useful;             // of one micro-batch, over all stages, one rank each
+  Flops repeated;
+};
+
+// What a stage holds: how many layers of each kind in each state, and what else.
+struct Holding {
+  std::array<std::array<int, keep_count>, 2> layers{};
+  bool embedding = false;
+  bool head = false;
+
+  friend auto operator<=>(const Holding&, const Holding&) = default;
+};
+
+class StageModel {
+ public:
+  StageModel(const Setting& setting, const Numbers& numbers, const LayerModel& layers,
+             const Collectives& collectives);
+
+  // Reads of the layout: pp, vpp, schedule, partition, recompute, recompute_layers, order, and the
+  // split's axes. REQUIRES: costs are those of the layout's split.
+  StageCosts costs(const LayerCosts& costs, const layout::Layout& layout) const;
+
+  // For each stage the place of its profile among those of costs().
+  std::vector<int> profile_by_stage(const layout::Layout& layout) const;
+
+ private:
+  Seconds expert_transfer(const LayerCosts& costs, const layout::Layout& layout) const;
+  Holding holding_of(const layout::Layout& layout, int stage) const;
+  StageProfile profile_of(const LayerCosts& costs, const Holding& holding, Seconds transfer) const;
+
+  const Setting& setting_;
+  const Numbers& numbers_;
+  const LayerModel& layers_;
+  const Collectives& collectives_;
+};
+
+}  // namespace celere::cost

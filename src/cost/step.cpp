@@ -1,0 +1,298 @@
+#include "cost/step.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/check.hpp"
+#include "layout/groups.hpp"
+#include "topology/fabric.hpp"
+
+namespace celere::cost {
+namespace {
+
+using layout::Layout;
+using layout::Schedule;
+
+constexpr double adamw_traffic = 30;  // bytes a parameter: gradient, master, two moments read; all
+                                      // but the first written, bf16 copy
+constexpr double momentum_traffic = 22;  // the same with one moment
+constexpr double muon_flop_a_width = 5 * 6;
+
+Seconds bubble(const StageCosts& costs, const Layout& layout) {
+  switch (layout.schedule) {
+    case Schedule::one_f_one_b:
+      return costs.others;
+    case Schedule::interleaved:
+      return costs.others / layout.vpp;
+    case Schedule::zero_bubble:
+      return max(Seconds{}, costs.others - 2 * costs.others_weight);
+    case Schedule::dual_pipe: {
+      const double share = (layout.pp / 2.0 - 1) / (layout.pp - 1);
+      return share * max(Seconds{}, costs.others + costs.others_backward - 2 * costs.others_weight);
+    }
+  }
+  CHECK(false);
+}
+
+double messages(const Layout& layout, std::int64_t micro_batches) {
+  if (layout.pp == 1) return 0;
+  if (layout.schedule == Schedule::one_f_one_b)
+    return 2.0 * static_cast<double>(micro_batches + layout.pp - 1);
+  return 2.0 * (layout.pp * layout.vpp - 1);
+}
+
+}  // namespace
+
+const char* name_of(StepPart part) {
+  switch (part) {
+    case StepPart::compute:
+      return "compute";
+    case StepPart::recompute:
+      return "recompute";
+    case StepPart::bubble:
+      return "bubble";
+    case StepPart::tp:
+      return "tp";
+    case StepPart::pp:
+      return "pp";
+    case StepPart::dp:
+      return "dp";
+    case StepPart::ep:
+      return "ep";
+    case StepPart::cp:
+      return "cp";
+    case StepPart::optimizer:
+      return "optimizer";
+    case StepPart::offload:
+      return "offload";
+    case StepPart::overhead:
+      return "overhead";
+  }
+  CHECK(false);
+}
+
+StepModel::StepModel(Setting setting, Numbers numbers, Efficiency efficiency,
+                     topology::Fabric fabric)
+    : setting_(std::move(setting)),
+      numbers_(numbers),
+      efficiency_(std::move(efficiency)),
+      collectives_(setting_.chip, fabric),
+      layers_(setting_, numbers_, efficiency_, collectives_),
+      stages_(setting_, numbers_, layers_, collectives_),
+      bytes_(ParameterBytes::of(setting_)) {
+  const LayerCosts whole = layers_.costs(LayerSplit{});
+  for (int layer = 0; layer < setting_.model.layers; ++layer) {
+    useful_ += whole.kinds[static_cast<std::size_t>(layers_.kind_of(layer))].useful;
+  }
+  useful_ += whole.head.useful;
+  if (setting_.model.mtp_layers > 0) useful_ += whole.mtp.useful;
+  const spec::ParameterCount count = spec::count_parameters(setting_.model);
+  parameters_ = static_cast<double>(count.total + count.mtp);
+}
+
+Result<std::unique_ptr<StepModel>> StepModel::of(Setting setting) {
+  if (!setting.model.unknown.empty()) {
+    std::string names;
+    for (const std::string& name : setting.model.unknown)
+      names += (names.empty() ? "" : ", ") + name;
+    return Error{ErrorCode::unknown_value,
+                 "models/" + setting.model.name + ".toml: its source does not give " + names +
+                     ", so it cannot be planned yet",
+                 {}};
+  }
+  Result<Numbers> numbers = numbers_of(setting);
+  if (!numbers.ok()) return std::move(numbers).error();
+  Result<Efficiency> efficiency = Efficiency::of(setting.chip, setting.precision);
+  if (!efficiency.ok()) return std::move(efficiency).error();
+  Result<topology::Fabric> fabric = topology::fabric_of(setting.cluster, setting.chip);
+  if (!fabric.ok()) return std::move(fabric).error();
+  return std::unique_ptr<StepModel>(
+      new StepModel(std::move(setting), *numbers, *std::move(efficiency), *std::move(fabric)));
+}
+
+StepCost StepModel::cost(const Layout& layout, std::int64_t global_batch) const {
+  return cost(stage_costs(layer_costs(LayerSplit::of(layout)), layout), layout, global_batch);
+}
+
+// Exposed traffic of gradients and parameters among replicas, of the stage with the most
+// parameters.
+Seconds StepModel::replica_time(const StageCosts& costs, const Layout& layout,
+                                std::int64_t micro_batches, Seconds compute) const {
+  using spec::Collective;
+  const layout::Groups groups = layout::groups_of(layout);
+  const StageProfile* heaviest = &costs.profiles.front();
+  for (const StageProfile& profile : costs.profiles) {
+    const auto all = [](const StageProfile& p) {
+      return p.parameters.dense + p.parameters.experts;
+    };
+    if (all(profile) > all(*heaviest)) heaviest = &profile;
+  }
+  const double m = static_cast<double>(micro_batches);
+  const ParameterShare& share = heaviest->parameters;
+  const auto time = [&](Collective op, double bytes, layout::GroupShape group) {
+    return collectives_.time(op, Bytes::of(bytes), group).time;
+  };
+  const auto both = [&](Collective op, double bytes_each) {
+    Seconds sum = time(op, bytes_each * share.dense, groups.shards);
+    if (share.experts > 0) sum += time(op, bytes_each * share.experts, groups.expert_replicas);
+    return sum;
+  };
+  if (layout.zero_stage == 0) {
+    const Seconds all = both(Collective::all_reduce, bytes_.gradient);
+    return (1 - numbers_.dp_overlap) * all + numbers_.dp_overlap * max(Seconds{}, all - compute);
+  }
+  const Seconds gather = both(Collective::all_gather, bytes_.parameter);
+  const bool all_reduce = layout.zero_stage == 1 && setting_.stack.zero1_all_reduce;
+  const Seconds scatter =
+      both(all_reduce ? Collective::all_reduce : Collective::reduce_scatter, bytes_.gradient);
+  Seconds between;
+  if (layout.shard > 0) {
+    between = time(Collective::all_reduce, bytes_.gradient * share.dense / layout.shard,
+                   groups.shard_replicas);
+  }
+  if (layout.zero_stage == 3) {
+    const Seconds traffic = m * (2 * gather + scatter) / numbers_.fsdp_bandwidth_share + between;
+    const Seconds work = m * compute;
+    return max(work, traffic) + numbers_.fsdp_exposed_share * min(work, traffic) - work;
+  }
+  const double scatters = layout.zero_stage == 2 ? m : 1;
+  const Seconds traffic = gather + scatters * scatter + between;
+  const Seconds window = scatters * compute;
+  return (1 - numbers_.dp_overlap) * traffic +
+         numbers_.dp_overlap * max(Seconds{}, traffic - window);
+}
+
+Seconds StepModel::optimizer_time(const StageProfile& profile, const Layout& layout) const {
+  double shard = profile.parameters.dense + profile.parameters.experts;
+  if (layout.zero_stage > 0) {
+    shard = profile.parameters.dense / layout.shard_ranks();
+    if (profile.parameters.experts > 0) shard += profile.parameters.experts / layout.expert_dp();
+  }
+  const bool adamw = setting_.optimizer == spec::Optimizer::adamw;
+  const Bytes traffic = Bytes::of((adamw ? adamw_traffic : momentum_traffic) * shard);
+  if (layout.offload_optimizer) {
+    // Gradients down and parameters up; the host streams its state no faster than the link.
+    const Bytes moved = Bytes::of((bytes_.gradient + bytes_.parameter) * shard);
+    return (moved + traffic) / numbers_.host_bandwidth;
+  }
+  Seconds time = efficiency_.memory(traffic);
+  if (setting_.optimizer == spec::Optimizer::muon) {
+    time +=
+        Flops::of(muon_flop_a_width * setting_.model.hidden * shard) / efficiency_.sustained_bf16();
+  }
+  return time;
+}
+
+StepCost StepModel::cost(const StageCosts& costs, const Layout& layout,
+                         std::int64_t global_batch) const {
+  StepCost out;
+  out.micro_batches = global_batch / (std::int64_t{layout.dp} * layout.micro_batch);
+  const double m = static_cast<double>(out.micro_batches);
+  const StageProfile& slowest = costs.profiles[static_cast<std::size_t>(costs.slowest)];
+  const StageTimes& times = slowest.times;
+  const Seconds each = times.total();
+  const auto set = [&out](StepPart part, Seconds time) {
+    out.parts[static_cast<std::size_t>(part)] = time;
+  };
+  set(StepPart::compute, m * (times.compute.total() - times.compute.recompute));
+  set(StepPart::recompute, m * times.compute.recompute);
+  set(StepPart::tp, m * times.tp);
+  set(StepPart::cp, m * times.cp);
+  set(StepPart::ep, m * times.ep);
+  if (layout.pp > 1) {
+    set(StepPart::bubble, numbers_.bubble_factor * bubble(costs, layout));
+    const std::int64_t distance = layout.order == layout::RankOrder::tp_cp_dp_pp
+                                      ? std::int64_t{layout.tp} * layout.cp * layout.dp
+                                      : std::int64_t{layout.tp} * layout.cp;
+    set(StepPart::pp,
+        messages(layout, out.micro_batches) * collectives_.point_to_point(costs.message, distance));
+  }
+  if (layout.dp * layout.cp > 1)
+    set(StepPart::dp, replica_time(costs, layout, out.micro_batches, each));
+  set(StepPart::optimizer, optimizer_time(slowest, layout));
+  if (layout.offload_activations) {
+    set(StepPart::offload,
+        m * max(Seconds{}, 2 * slowest.activations / numbers_.host_bandwidth - each));
+  }
+  Seconds sum = numbers_.step_overhead;
+  for (const Seconds part : out.parts) sum += part;
+  const double nodes = static_cast<double>(layout.ranks()) / setting_.cluster.gpus_per_node;
+  const double jitter = numbers_.jitter_per_doubling * std::log2(std::max(1.0, nodes));
+  set(StepPart::overhead, numbers_.step_overhead + jitter * sum);
+  out.time = sum + jitter * sum;
+
+  const MemoryQuestion question{setting_, numbers_, bytes_, costs, layout, out.micro_batches};
+  for (const StageProfile& profile : costs.profiles) {
+    const Memory memory = memory_of(question, profile, profile.first_stage);
+    const Bytes total = memory.total();
+    if (total > out.memory_max) {
+      out.memory_max = total;
+      out.memory = memory;
+      out.heaviest_stage = profile.first_stage;
+    }
+  }
+  return out;
+}
+
+std::vector<Memory> StepModel::memory_by_stage(const Layout& layout,
+                                               std::int64_t global_batch) const {
+  const StageCosts costs = stage_costs(layer_costs(LayerSplit::of(layout)), layout);
+  const std::int64_t micro_batches = global_batch / (std::int64_t{layout.dp} * layout.micro_batch);
+  const MemoryQuestion question{setting_, numbers_, bytes_, costs, layout, micro_batches};
+  std::vector<Memory> stages;
+  for (const int profile : stages_.profile_by_stage(layout)) {
+    const int stage = static_cast<int>(stages.size());
+    stages.push_back(memory_of(question, costs.profiles[static_cast<std::size_t>(profile)], stage));
+  }
+  return stages;
+}
+
+bool StepModel::fits(const StepCost& cost) const {
+  if (cost.memory_max > numbers_.memory) return false;
+  if (cost.memory.host == Bytes{}) return true;
+  const spec::Fact<Bytes>& host = setting_.cluster.host_memory;
+  return host.known() && cost.memory.host * setting_.cluster.gpus_per_node <= *host.value;
+}
+
+double StepModel::mfu(const Layout& layout, std::int64_t global_batch, Seconds step) const {
+  const FlopsPerSecond peak = efficiency_.peak_bf16() * static_cast<double>(layout.ranks());
+  return static_cast<double>(global_batch) * useful_ / step / peak;
+}
+
+double StepModel::hfu(const Layout& layout, std::int64_t global_batch, Seconds step) const {
+  const StageCosts costs = stage_costs(layer_costs(LayerSplit::of(layout)), layout);
+  return mfu(layout, global_batch, step) * (1 + costs.repeated / costs.useful);
+}
+
+Bytes StepModel::checkpoint_share(const Layout& layout) const {
+  const StageCosts costs = stage_costs(layer_costs(LayerSplit::of(layout)), layout);
+  return checkpoint_share(costs, layout);
+}
+
+Bytes StepModel::checkpoint_share(const StageCosts& costs, const Layout& layout) const {
+  const double each = bytes_.parameter + bytes_.master + bytes_.optimizer;
+  double most = 0;
+  for (const StageProfile& profile : costs.profiles) {
+    double share = profile.parameters.dense / (layout.dp * layout.cp);
+    if (profile.parameters.experts > 0) share += profile.parameters.experts / layout.expert_dp();
+    most = std::max(most, share);
+  }
+  return Bytes::of(each * most);
+}
+
+Bytes StepModel::checkpoint_bytes() const {
+  return Bytes::of((bytes_.parameter + bytes_.master + bytes_.optimizer) * parameters_);
+}
+
+Seconds StepModel::compute_total(const LayerCosts& costs) const {
+  Seconds sum = costs.embedding.times[0].total() + costs.head.times[0].total();
+  if (setting_.model.mtp_layers > 0) sum += costs.mtp.times[0].total();
+  for (int layer = 0; layer < setting_.model.layers; ++layer) {
+    const LayerCost& cost = costs.kinds[static_cast<std::size_t>(layers_.kind_of(layer))];
+    sum += cost.times[0].total() + cost.tp_forward + cost.tp_backward + cost.cp_forward +
+           cost.cp_backward;
+  }
+  return sum;
+}
+
+}  // namespace celere::cost

@@ -1,0 +1,71 @@
+// What a search has found so far: the best, the Pareto front, and the count of what was passed
+// over. Two of them merge into what one search of both parts would have found, in any order.
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/units.hpp"
+#include "layout/layout.hpp"
+
+namespace celere::plan {
+
+// A point of the search, small enough to keep many: the outcome is computed again for the few that
+// are shown.
+struct Candidate {
+  double objective = 0;
+  double memory = 0;  // bytes of the heaviest rank
+  int training = 0;   // of Objective::trainings()
+  layout::Layout layout;
+  friend auto operator<=>(const Candidate&, const Candidate&) = default;
+};
+
+class Found {
+ public:
+  Found(int best, double pareto_slack) : best_max_(best), slack_(pareto_slack) {}
+
+  void add(const Candidate& candidate);
+  // A layout that needs more memory than there is.
+  void add_too_big(const Candidate& candidate);
+  // `count` groups or layouts that were passed over; `bound` 0 where the reason is not a bound.
+  void add_pruned(const std::string& group, const std::string& reason, double bound,
+                  std::int64_t count = 1);
+  void merge(const Found& other);
+
+  // A candidate whose objective is above this can change neither the best nor the front.
+  double limit() const;
+
+  const std::vector<Candidate>& best() const { return best_; }
+  std::vector<Candidate> pareto() const;  // up to the slack
+  const std::map<int, Candidate>& best_by_tp() const { return best_by_tp_; }
+
+  struct Reason {
+    std::int64_t count = 0;
+    double bound = std::numeric_limits<double>::infinity();  // the least
+  };
+  // By group and reason.
+  const std::map<std::pair<std::string, std::string>, Reason>& pruned() const { return pruned_; }
+  std::int64_t too_big() const { return too_big_; }
+  const Candidate& smallest() const { return smallest_; }  // REQUIRES: too_big() > 0
+
+  std::int64_t searched = 0;
+  std::vector<std::uint64_t> points;  // hashes of (time, memory), where they are counted
+
+ private:
+  void add_to_front(const Candidate& candidate);
+
+  int best_max_;
+  double slack_;
+  std::vector<Candidate> best_;   // ascending
+  std::vector<Candidate> front_;  // ascending objective, strictly descending memory
+  std::map<int, Candidate> best_by_tp_;
+  std::map<std::pair<std::string, std::string>, Reason> pruned_;
+  std::int64_t too_big_ = 0;
+  Candidate smallest_;
+};
+
+}  // namespace celere::plan

@@ -1,0 +1,206 @@
+#include "plan/objective.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include <fmt/format.h>
+
+#include "cost/batch.hpp"
+
+namespace celere::plan {
+namespace {
+
+constexpr double spare_share =
+    0.01;  // of the ranks, where the run does not say: as far as GPUs are left over
+
+std::vector<Training> trainings_of(const spec::Run& run, Tokens tokens) {
+  std::optional<Tokens> critical;
+  if (run.critical_batch && run.critical_batch->known()) critical = *run.critical_batch->value;
+  std::vector<Training> trainings;
+  const auto add = [&](const std::vector<spec::BatchPhase>& phases) {
+    Training training;
+    for (const cost::BatchSteps& steps : cost::ramp_steps(phases, run.sequence, tokens, critical)) {
+      training.phases.push_back({.global_batch = steps.global_batch, .steps = steps.steps});
+      training.legal_batch = std::gcd(training.legal_batch, steps.global_batch);
+      training.tokens += steps.tokens;
+    }
+    trainings.push_back(std::move(training));
+  };
+  if (run.batch.kind == spec::BatchKind::range) {
+    for (const std::int64_t batch : cost::searched_batches(run.batch.low, run.batch.high)) {
+      add({{.from = Tokens{}, .sequences = batch}});
+    }
+  } else {
+    add(run.batch.phases);
+  }
+  return trainings;
+}
+
+template <typename T>
+std::optional<T> value_of(Result<T> result) {
+  if (!result.ok()) return std::nullopt;
+  return *std::move(result);
+}
+
+}  // namespace
+
+std::int64_t Training::largest_batch() const {
+  std::int64_t largest = 0;
+  for (const Phase& phase : phases) largest = std::max(largest, phase.global_batch);
+  return largest;
+}
+
+Result<Objective> Objective::of(const spec::Run& run, const cost::StepModel& model, Tokens tokens) {
+  const spec::Cluster& cluster = model.setting().cluster;
+  Objective objective;
+  objective.run_ = &run;
+  objective.model_ = &model;
+  objective.trainings_ = trainings_of(run, tokens);
+  objective.gpus_ = model.setting().gpus;
+  objective.ranks_max_ = objective.gpus_ - run.spares.value_or(0);
+  objective.ranks_limit_ = run.spares ? "the GPUs less the spares" : "the GPUs";
+  for (const auto* needed : {&cluster.failures.per_node}) {
+    if (auto rate = needed->needed_for("goodput"); !rate.ok()) return rate.error();
+  }
+  for (const auto* needed : {&cluster.failures.detect, &cluster.failures.replace,
+                             &cluster.failures.restart, &cluster.storage.blocking}) {
+    if (auto time = needed->needed_for("goodput"); !time.ok()) return time.error();
+  }
+  if (auto write = cluster.storage.write.needed_for("checkpoints"); !write.ok())
+    return write.error();
+
+  const Result<Dollars> dollars = cost::dollars_of(cluster, 1, 1_s);
+  if (!dollars.ok()) {
+    if (run.goal == spec::Goal::cost || run.limits.budget) return dollars.error();
+    objective.dollars_unknown_ = dollars.error().message;
+  }
+  const Result<Joules> energy = cost::energy_of(cluster, 1, 1_s);
+  if (!energy.ok() && (run.goal == spec::Goal::energy || run.limits.power)) return energy.error();
+  if (run.limits.power) {
+    const auto powered =
+        static_cast<std::int64_t>(*run.limits.power / *cluster.power_per_gpu.value);
+    if (powered < objective.ranks_max_) {
+      objective.ranks_max_ = powered;
+      objective.ranks_limit_ = "limits.power";
+    }
+  }
+  return objective;
+}
+
+std::int64_t Objective::spares_of(std::int64_t ranks) const {
+  if (run_->spares) return *run_->spares;
+  const auto wanted =
+      static_cast<std::int64_t>(std::ceil(spare_share * static_cast<double>(ranks)));
+  std::int64_t available = gpus_ - ranks;
+  if (run_->limits.power) available = std::min(available, ranks_max_ - ranks);
+  return std::max<std::int64_t>(0, std::min(wanted, available));
+}
+
+// The rate of failures of the whole job, on average over the training: young machines fail more
+// often.
+cost::FailureModel Objective::failures(std::int64_t ranks, Seconds working) const {
+  const spec::Cluster& cluster = model_->setting().cluster;
+  const spec::FailureFacts& facts = cluster.failures;
+  const double nodes = std::ceil(static_cast<double>(ranks) / cluster.gpus_per_node);
+  double factor = 1;
+  if (facts.early_factor.known() && facts.early_time.known() && working > Seconds{}) {
+    const double early = std::min(1.0, *facts.early_time.value / working);
+    factor = early * *facts.early_factor.value + (1 - early);
+  }
+  return {.rate = nodes * factor * *facts.per_node.value,
+          .restart = *facts.detect.value + *facts.replace.value + *facts.restart.value,
+          .blocking = *cluster.storage.blocking.value,
+          .least_interval = model_->checkpoint_bytes() / *cluster.storage.write.value};
+}
+
+Outcome Objective::outcome(const cost::StageCosts& costs, const layout::Layout& layout,
+                           const Training& training) const {
+  const cost::StepModel& model = *model_;
+  Outcome out;
+  out.layout = layout;
+  out.global_batch = training.largest_batch();
+  out.tokens = training.tokens;
+  for (const Training::Phase& phase : training.phases) {
+    cost::StepCost step = model.cost(costs, layout, phase.global_batch);
+    out.steps += phase.steps;
+    out.working += phase.steps * step.time;
+    if (phase.global_batch == out.global_batch) out.step = std::move(step);
+  }
+  const std::int64_t ranks = layout.ranks();
+  cost::FailureModel model_of_failures = failures(ranks, out.working);
+  model_of_failures.blocking +=
+      model.checkpoint_share(costs, layout) / model.numbers().host_bandwidth;
+  out.checkpoint_every =
+      run_->checkpoint_every ? *run_->checkpoint_every : cost::best_interval(model_of_failures);
+  if (run_->on_lost_replica == spec::LostReplica::go_on && layout.dp > 1) {
+    const spec::FailureFacts& facts = model.setting().cluster.failures;
+    out.goodput =
+        cost::useful_share_without_replica(model_of_failures, out.checkpoint_every,
+                                           {.pause = *facts.detect.value + *facts.restart.value,
+                                            .replace = *facts.replace.value,
+                                            .replicas = layout.dp});
+  } else {
+    out.goodput = cost::useful_share(model_of_failures, out.checkpoint_every);
+  }
+  out.wall = out.working / out.goodput;
+  out.spares = spares_of(ranks);
+  out.dollars = value_of(cost::dollars_of(model.setting().cluster, ranks + out.spares, out.wall));
+  out.energy = value_of(cost::energy_of(model.setting().cluster, ranks + out.spares, out.wall));
+  switch (run_->goal) {
+    case spec::Goal::time:
+      out.objective = out.wall.in_base();
+      break;
+    case spec::Goal::cost:
+      out.objective = out.dollars->in_base();
+      break;
+    case spec::Goal::energy:
+      out.objective = out.energy->in_base();
+      break;
+  }
+  return out;
+}
+
+// No layout of so many ranks has a greater goodput: the blocking part of its checkpoint is at least
+// the storage's, its machines are past their first weeks.
+Objective::Ceiling Objective::ceiling(std::int64_t ranks) const {
+  if (run_->on_lost_replica == spec::LostReplica::go_on) return {.ranks = ranks, .goodput = 1};
+  const cost::FailureModel least = failures(ranks, Seconds{});
+  const Seconds every =
+      run_->checkpoint_every ? *run_->checkpoint_every : cost::best_interval(least);
+  return {.ranks = ranks, .goodput = cost::useful_share(least, every)};
+}
+
+double Objective::bound(Seconds working, const Ceiling& ceiling) const {
+  const Seconds wall = working / ceiling.goodput;
+  const std::int64_t ranks = ceiling.ranks;
+  switch (run_->goal) {
+    case spec::Goal::time:
+      return wall.in_base();
+    case spec::Goal::cost:
+      return cost::dollars_of(model_->setting().cluster, ranks, wall)->in_base();
+    case spec::Goal::energy:
+      return cost::energy_of(model_->setting().cluster, ranks, wall)->in_base();
+  }
+  return 0;
+}
+
+// Money and energy grow with ranks x time alone; time is least with all ranks.
+double Objective::bound_of_work(double rank_seconds, std::int64_t ranks_max) const {
+  const spec::Cluster& cluster = model_->setting().cluster;
+  switch (run_->goal) {
+    case spec::Goal::time:
+      return rank_seconds / static_cast<double>(ranks_max);
+    case spec::Goal::cost:
+      return cost::dollars_of(cluster, 1, Seconds::of(rank_seconds))->in_base();
+    case spec::Goal::energy:
+      return cost::energy_of(cluster, 1, Seconds::of(rank_seconds))->in_base();
+  }
+  return 0;
+}
+
+bool Objective::within_budget(const Outcome& outcome) const {
+  return !run_->limits.budget || (outcome.dollars && *outcome.dollars <= *run_->limits.budget);
+}
+
+}  // namespace celere::plan

@@ -1,0 +1,69 @@
+// The search of layouts: every legal one, or all but those that a bound proves worse.
+//
+// Space (plan/space.hpp) is a tree: how a layer is cut (tp, sp, cp), its micro-batch and experts
+// (ep, etp), then the pipeline (pp, order, schedule, vpp, partition, recomputation), then the
+// replicas (batch, dp, ZeRO, offload). What depends on the upper part only is computed once there
+// and shared below. A subtree is skipped where its bound is above what counts:
+//
+//   of a cut         ranks x time >= sequences / micro_batch * C * tp * cp, C = compute and exposed
+//   tp, cp of all layers, so the
+//                    time is at least that over all ranks; money and energy follow from ranks x
+//                    time
+//   of pp and dp     working time >= sequences / (micro_batch dp) * C / pp, over the best goodput
+//   of so many ranks of a pipeline    the same with the slowest stage's time instead of C / pp
+//
+// "Above what counts" is above the tenth best so far and above `pareto_slack` times the best: the
+// top ten and the Pareto front up to that slack are exactly those of the exhaustive search. Cuts
+// are handled in rounds of a fixed size, each round against the best of the rounds before, so the
+// answer and the counts do not depend on the number of threads.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/thread_pool.hpp"
+#include "plan/objective.hpp"
+#include "plan/space.hpp"
+
+namespace celere::plan {
+
+struct SearchOptions {
+  bool exhaustive = false;
+  int best = 10;
+  double pareto_slack = 1.1;    // the front is kept up to so many times the best objective
+  bool count_distinct = false;  // points whose time or memory is their own
+};
+
+// What was not evaluated, or evaluated and refused, and why.
+struct Pruned {
+  std::string group;  // "tp = 2", or empty: all
+  std::string reason;
+  std::int64_t count = 0;
+  std::string unit;  // what is counted: "groups" of layouts, or "layouts"
+  double bound = 0;  // the least objective that any of them could have; 0: not of that kind
+  Bytes need;        // the least memory of those that do not fit; 0: not of that kind
+};
+
+// Why there is no answer.
+struct Infeasible {
+  std::string limit;
+  std::string need;
+  std::string have;
+};
+
+struct Answer {
+  std::int64_t searched = 0;        // full evaluations: memory and time
+  std::int64_t distinct = 0;        // with count_distinct
+  std::vector<Outcome> best;        // ascending objective
+  std::vector<Outcome> pareto;      // ascending objective, descending memory
+  std::vector<Outcome> best_by_tp;  // the best that was evaluated for each tp
+  std::vector<Pruned> pruned;
+  std::optional<Infeasible> infeasible;
+  std::optional<Outcome> nearest;  // where nothing fits: the layout that needs least memory
+};
+
+Answer search(const cost::StepModel& model, const Objective& objective, const Space& space,
+              const SearchOptions& options, ThreadPool& threads);
+
+}  // namespace celere::plan

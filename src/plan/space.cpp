@@ -1,0 +1,155 @@
+#include "plan/space.hpp"
+
+#include <algorithm>
+
+namespace celere::plan {
+namespace {
+
+using layout::CpMethod;
+using layout::Layout;
+using layout::Partition;
+using layout::RankOrder;
+using layout::Recompute;
+using layout::Schedule;
+
+// The wished value alone, or those that are given.
+template <typename T>
+std::vector<T> wished_or(const std::optional<T>& wish, std::vector<T> values) {
+  return wish ? std::vector<T>{*wish} : std::move(values);
+}
+
+}  // namespace
+
+std::vector<int> divisors_of(std::int64_t number) {
+  std::vector<int> small, large;
+  for (std::int64_t i = 1; i * i <= number; ++i) {
+    if (number % i != 0) continue;
+    small.push_back(static_cast<int>(i));
+    if (i != number / i) large.push_back(static_cast<int>(number / i));
+  }
+  small.insert(small.end(), large.rbegin(), large.rend());
+  return small;
+}
+
+Space::Space(const layout::Shape& shape, const spec::LayoutWish& wish, const spec::Stack& stack,
+             int domain)
+    : shape_(shape), wish_(wish), stack_(stack) {
+  for (const int tp : wished_or(wish.tp, divisors_of(shape.heads))) {
+    for (const bool sp : wished_or(wish.sequence_parallel, {false, true})) {
+      for (const int cp :
+           wished_or(wish.cp, divisors_of(std::max<std::int64_t>(1, shape.sequence / 2)))) {
+        std::vector<CpMethod> methods = {CpMethod::ring};
+        if (cp > 1) methods = {CpMethod::ring, CpMethod::all_gather, CpMethod::all_to_all};
+        for (const CpMethod method : wished_or(wish.cp_method, methods)) {
+          Layout split;
+          split.tp = tp;
+          split.sequence_parallel = sp;
+          split.cp = cp;
+          split.cp_method = method;
+          dense_splits_.push_back(split);
+        }
+      }
+    }
+  }
+  ep_ = wished_or(wish.ep, shape.experts > 0 ? divisors_of(shape.experts) : std::vector<int>{1});
+  std::vector<int> etp = {1};
+  if (shape.experts > 0) {
+    etp = divisors_of(shape.expert_ffn);
+    std::erase_if(etp, [&](int degree) { return degree > domain; });
+  }
+  etp_ = wished_or(wish.etp, std::move(etp));
+}
+
+std::vector<int> Space::micro_batches(std::int64_t batch) const {
+  return wished_or(wish_.micro_batch, divisors_of(batch));
+}
+
+std::vector<int> Space::pp() const {
+  std::vector<int> degrees;
+  for (int pp = 1; pp <= shape_.layers; ++pp) degrees.push_back(pp);
+  return wished_or(wish_.pp, std::move(degrees));
+}
+
+std::vector<RankOrder> Space::orders(int pp) const {
+  std::vector<RankOrder> orders = {RankOrder::tp_cp_dp_pp};
+  if (pp > 1) orders.push_back(RankOrder::tp_cp_pp_dp);
+  return wished_or(wish_.order, std::move(orders));
+}
+
+std::vector<PipelineChoice> Space::pipelines(int pp) const {
+  std::vector<PipelineChoice> choices;
+  std::vector<Schedule> schedules = {Schedule::one_f_one_b};
+  if (pp > 1 && !stack_.schedules.empty()) schedules = stack_.schedules;
+  for (const Schedule schedule : wished_or(wish_.schedule, schedules)) {
+    std::vector<int> vpps = {1};
+    if (schedule == Schedule::interleaved) {
+      vpps.clear();
+      for (int vpp = 2; vpp * pp <= shape_.layers; ++vpp) vpps.push_back(vpp);
+    }
+    for (const int vpp : wished_or(wish_.vpp, vpps)) {
+      for (const Partition partition :
+           wished_or(wish_.partition, {Partition::even, Partition::balanced})) {
+        // With one stage both partitions are the same.
+        if (pp == 1 && partition == Partition::balanced && !wish_.partition) continue;
+        choices.push_back({.vpp = vpp, .schedule = schedule, .partition = partition});
+      }
+    }
+  }
+  return choices;
+}
+
+std::vector<RecomputeChoice> Space::recomputes(int layers) const {
+  std::vector<Recompute> kinds = {Recompute::none};
+  // A fused attention core keeps no scores, so there is nothing that selective recomputation would
+  // free.
+  if (!stack_.fused_attention) kinds.push_back(Recompute::selective);
+  kinds.push_back(Recompute::full_for_some);
+  kinds.push_back(Recompute::full);
+  std::vector<RecomputeChoice> choices;
+  for (const Recompute kind : wished_or(wish_.recompute, kinds)) {
+    if (kind != Recompute::full_for_some) {
+      choices.push_back({.recompute = kind, .layers = 0});
+      continue;
+    }
+    std::vector<int> counts;
+    for (int count = 1; count < layers; ++count) counts.push_back(count);
+    for (const int count : wished_or(wish_.recompute_layers, counts)) {
+      choices.push_back({.recompute = kind, .layers = count});
+    }
+  }
+  return choices;
+}
+
+std::vector<int> Space::dp(std::int64_t most, std::int64_t replicas_and_batches) const {
+  if (wish_.dp) return {*wish_.dp};
+  std::vector<int> degrees = divisors_of(replicas_and_batches);
+  std::erase_if(degrees, [&](int degree) { return degree > most; });
+  return degrees;
+}
+
+std::vector<ReplicaChoice> Space::replicas(int replicas) const {
+  std::vector<ReplicaChoice> choices;
+  std::vector<int> stages = {0};
+  if (replicas > 1) stages = {0, 1, 2, 3};
+  for (const int stage : wished_or(wish_.zero_stage, stages)) {
+    std::vector<int> shards = {0};
+    if (stage > 0) {
+      for (const int shard : divisors_of(replicas)) {
+        if (shard > 1 && shard < replicas) shards.push_back(shard);
+      }
+    }
+    for (const int shard : wished_or(wish_.shard, shards)) {
+      for (const bool optimizer : wished_or(wish_.offload_optimizer, {false, true})) {
+        for (const bool activations : wished_or(wish_.offload_activations, {false, true})) {
+          choices.push_back({.zero_stage = stage,
+                             .shard = shard,
+                             .offload_optimizer = optimizer,
+                             .offload_activations = activations});
+        }
+      }
+    }
+  }
+  return choices;
+}
+
+}  // namespace celere::plan
