@@ -55,6 +55,12 @@ class Collectives {
   const topology::Fabric& fabric() const { return fabric_; }
 
  private:
+  Seconds measured(spec::Collective op, Bytes bytes, int ranks) const;
+  CollectiveTime across(spec::Collective op, Bytes bytes, topology::GroupShape group,
+                        int inside) const;
+  Seconds all_to_all(Bytes bytes, topology::GroupShape group) const;
+  const topology::Level& crossing(topology::GroupShape group) const;
+
   struct LogCurve {
     int gpus;
     std::vector<double> log_bytes;
@@ -62,6 +68,7 @@ class Collectives {
   };
   topology::Fabric fabric_;
   std::vector<LogCurve> curves_[spec::collective_count];
+  BytesPerSecond link_;
 };
 
 }  // namespace celere::cost

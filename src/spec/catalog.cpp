@@ -28,6 +28,21 @@ const char* one_of(Kind kind) {
   CHECK(false);
 }
 
+// The names that were probably meant, for a message: at most three.
+std::string advice(std::string_view written, const std::vector<std::string>& names) {
+  std::vector<std::string> near;
+  const std::string nearest_name = nearest(written, names);
+  if (!nearest_name.empty()) near.push_back(nearest_name);
+  for (const std::string& name : names) {
+    if (near.size() == 3) break;
+    if (!written.empty() && name != nearest_name && name.find(written) != std::string::npos) {
+      near.push_back(name);
+    }
+  }
+  if (near.empty()) return "";
+  return fmt::format(" (is \"{}\" meant?)", fmt::join(near, "\" or \""));
+}
+
 }  // namespace
 
 const char* folder_of(Kind kind) {
@@ -64,46 +79,58 @@ std::vector<std::string> Catalog::names(Kind kind) const {
   return {names.begin(), names.end()};
 }
 
-Result<std::string> Catalog::content(Kind kind, std::string_view name) const {
+Result<Catalog::Entry> Catalog::find(Kind kind, std::string_view name) const {
   const std::string path = fmt::format("{}/{}{}", folder_of(kind), name, suffix);
+  // A name is not a path: "../x" is no entry, whatever lies there.
+  const bool plain = name.find('/') == std::string_view::npos;
   for (const std::string& root : folders_) {
     const std::string file = root + "/" + path;
-    if (files_.exists(file)) return files_.read(file);
+    if (!plain || !files_.exists(file)) continue;
+    ASSIGN_OR_RETURN(std::string content, files_.read(file));
+    return Entry{std::move(content), file};
   }
   for (const Embedded& file : embedded_catalog()) {
-    if (file.path == path) return std::string(file.content);
+    if (file.path == path) return Entry{std::string(file.content), ""};
   }
-  const std::string near = nearest(name, names(kind));
-  return Error{
-      ErrorCode::not_found,
-      fmt::format("the catalogue has no {} \"{}\"{}; `celere catalog {}` lists them", one_of(kind),
-                  name, near.empty() ? "" : fmt::format(" (is \"{}\" meant?)", near),
-                  kind == Kind::curves ? "chips" : folder_of(kind)),
-      {}};
+  return Error{ErrorCode::not_found,
+               fmt::format("the catalogue has no {} \"{}\"{}; `celere catalog {}` lists them",
+                           one_of(kind), name, advice(name, names(kind)),
+                           kind == Kind::curves ? "chips" : folder_of(kind)),
+               {}};
+}
+
+Result<std::string> Catalog::content(Kind kind, std::string_view name) const {
+  ASSIGN_OR_RETURN(Entry entry, find(kind, name));
+  return std::move(entry.content);
+}
+
+template <typename T, typename Parse>
+Result<T> Catalog::parsed(Kind kind, std::string_view name, const Parse& parse) const {
+  ASSIGN_OR_RETURN(const Entry entry, find(kind, name));
+  Result<T> value = parse(entry.content, std::string(name));
+  if (entry.file.empty()) return value;
+  return std::move(value).during("reading " + entry.file);
 }
 
 Result<Chip> Catalog::chip(std::string_view name) const {
-  ASSIGN_OR_RETURN(const std::string text, content(Kind::chip, name));
-  const CurvesByName curves = [this](std::string_view of) -> Result<Curves> {
-    ASSIGN_OR_RETURN(const std::string curves_text, content(Kind::curves, of));
-    return parse_curves(curves_text, std::string(of));
+  const CurvesByName curves = [this](std::string_view of) {
+    return parsed<Curves>(Kind::curves, of, parse_curves);
   };
-  return parse_chip(text, std::string(name), curves);
+  return parsed<Chip>(Kind::chip, name, [&](std::string_view toml, std::string chip_name) {
+    return parse_chip(toml, std::move(chip_name), curves);
+  });
 }
 
 Result<Model> Catalog::model(std::string_view name) const {
-  ASSIGN_OR_RETURN(const std::string text, content(Kind::model, name));
-  return parse_model(text, std::string(name));
+  return parsed<Model>(Kind::model, name, parse_model);
 }
 
 Result<Cluster> Catalog::cluster(std::string_view name) const {
-  ASSIGN_OR_RETURN(const std::string text, content(Kind::cluster, name));
-  return parse_cluster(text, std::string(name));
+  return parsed<Cluster>(Kind::cluster, name, parse_cluster);
 }
 
 Result<Stack> Catalog::stack(std::string_view name) const {
-  ASSIGN_OR_RETURN(const std::string text, content(Kind::stack, name));
-  return parse_stack(text, std::string(name));
+  return parsed<Stack>(Kind::stack, name, parse_stack);
 }
 
 }  // namespace celere::spec

@@ -35,7 +35,8 @@ class Catalog {
   // Sorted, each once.
   std::vector<std::string> names(Kind kind) const;
 
-  // Errors: not_found with the name that is nearest; bad_input where the entry is wrong.
+  // Errors: not_found with the names that are near; bad_input where the entry is wrong, with the
+  // file in the trail where it is not an embedded one.
   Result<Chip> chip(std::string_view name) const;
   Result<Model> model(std::string_view name) const;
   Result<Cluster> cluster(std::string_view name) const;
@@ -45,6 +46,14 @@ class Catalog {
   Result<std::string> content(Kind kind, std::string_view name) const;
 
  private:
+  struct Entry {
+    std::string content;
+    std::string file;  // empty: embedded
+  };
+  Result<Entry> find(Kind kind, std::string_view name) const;
+  template <typename T, typename Parse>
+  Result<T> parsed(Kind kind, std::string_view name, const Parse& parse) const;
+
   const Files& files_;
   std::vector<std::string> folders_;
 };

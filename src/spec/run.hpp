@@ -9,8 +9,8 @@
 #include "base/date.hpp"
 #include "base/result.hpp"
 #include "base/units.hpp"
-#include "layout/layout.hpp"
 #include "spec/fact.hpp"
+#include "spec/layout_wish.hpp"
 #include "spec/model.hpp"
 #include "spec/precision.hpp"
 
@@ -29,19 +29,8 @@ enum class BatchKind { fixed, ramp, range };
 
 struct Batch {
   BatchKind kind = BatchKind::fixed;
-  std::vector<BatchPhase> phases;  // fixed: one; ramp: two or more, from 0 on, ascending
+  std::vector<BatchPhase> phases;  // fixed: one; ramp: from 0 tokens on, ascending
   std::int64_t low = 0, high = 0;  // range: sequences
-};
-
-// What the file fixes of the layout; what is empty is searched.
-struct LayoutWish {
-  std::optional<int> tp, cp, pp, vpp, dp, ep, etp, micro_batch, zero_stage, shard, recompute_layers;
-  std::optional<layout::Schedule> schedule;
-  std::optional<layout::Partition> partition;
-  std::optional<layout::CpMethod> cp_method;
-  std::optional<layout::Recompute> recompute;
-  std::optional<layout::RankOrder> order;
-  std::optional<bool> sequence_parallel, offload_optimizer, offload_activations;
 };
 
 struct Limits {
@@ -62,9 +51,9 @@ struct Run {
   Goal goal = Goal::time;
   std::string model_name;  // of the catalogue; empty: `model` stands in the file
   std::optional<Model> model;
-  std::optional<Tokens> tokens;  // at a small batch (see critical_batch); or
-  std::optional<Flops>
-      compute;  // tokens = compute / (6 x active parameters); exactly one of the two is given
+  // Exactly one of the two is given; tokens = compute / (6 x active parameters), at a small batch.
+  std::optional<Tokens> tokens;
+  std::optional<Flops> compute;
   Batch batch;
   std::int64_t sequence = 0;
   Precision precision = Precision::bf16;
@@ -72,16 +61,16 @@ struct Run {
   // The batch that needs 20 % more tokens; unknown: tokens do not depend on the batch, which must
   // then be fixed.
   std::optional<Fact<Tokens>> critical_batch;
-  std::optional<double>
-      expert_imbalance;  // tokens of the busiest rank's experts over the mean; empty: 1
+  // Tokens of the busiest rank's experts over the mean; empty: 1.
+  std::optional<double> expert_imbalance;
   std::string cluster_name;
   std::optional<int> gpus;  // at most; empty: all of the cluster
   std::optional<Date> start;
   std::string stack_name;  // empty: the cluster's
   LayoutWish layout;
   Limits limits;
-  std::optional<int>
-      spares;  // nodes' worth of GPUs held ready; empty: 1 % of the ranks, as far as there are
+  // Nodes' worth of GPUs held ready; empty: 1 % of the ranks, as far as there are.
+  std::optional<int> spares;
   LostReplica on_lost_replica = LostReplica::roll_back;
   std::optional<Seconds> checkpoint_every;  // empty: optimal
   bool checkpoint_memory_copy = false;
@@ -91,8 +80,8 @@ struct Run {
 // `file` is what messages call it. Errors: bad_input with file, line and key, all mistakes at once.
 Result<Run> parse_run(std::string_view toml, std::string file);
 
-// "tp=8,pp=16,schedule=interleaved": the keys of [layout] in one line. Errors: bad_input with the
-// key.
-Result<LayoutWish> parse_layout_text(std::string_view text);
+// The keys that parse_run asks for when it reads this content, dotted ("train.batch"): a test holds
+// docs/run-file.md against them.
+std::vector<std::string> keys_asked_of(std::string_view toml);
 
 }  // namespace celere::spec

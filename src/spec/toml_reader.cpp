@@ -298,7 +298,7 @@ Fact<double> TomlTable::written_fact(std::string_view key, Dimension dimension) 
   const auto& sources = document_->impl_->sources;
   if (const auto named = sources.find(fact.source); named != sources.end()) {
     fact.source = named->second;
-  } else if (fact.source.find(' ') == std::string::npos && fact.source != "?") {
+  } else if (fact.source.find_first_of(" /") == std::string::npos && fact.source != "?") {
     written.mistake("from", fmt::format("\"{}\" is not in [sources]", fact.source));
   }
   return fact;
@@ -352,7 +352,9 @@ int TomlTable::line_of(std::string_view key) const {
 
 std::string TomlTable::place_of(std::string_view key) const {
   const std::string full = path_.empty() ? std::string(key) : fmt::format("{}.{}", path_, key);
-  return fmt::format("{}:{}: {}", document_->name(), line_of(key), full);
+  const int line = line_of(key);
+  if (line == 0) return fmt::format("{}: {}", document_->name(), full);
+  return fmt::format("{}:{}: {}", document_->name(), line, full);
 }
 
 void TomlTable::mistake(std::string_view key, const std::string& message) const {
@@ -366,9 +368,14 @@ TomlDocument::~TomlDocument() = default;
 
 Result<std::unique_ptr<TomlDocument>> TomlDocument::parse(std::string_view content,
                                                           std::string name) {
+  ASSIGN_OR_RETURN(TomlNode root, parse_toml(content, name));
+  return of(std::move(root), std::move(name));
+}
+
+std::unique_ptr<TomlDocument> TomlDocument::of(TomlNode root, std::string name) {
   std::unique_ptr<TomlDocument> document(new TomlDocument());
   document->name_ = std::move(name);
-  ASSIGN_OR_RETURN(document->impl_->root, parse_toml(content, document->name_));
+  document->impl_->root = std::move(root);
   if (document->impl_->root.child("sources") != nullptr) {
     const TomlTable sources = document->root().table("sources");
     for (const std::string& key : sources.keys()) {

@@ -10,7 +10,8 @@
 //   mtbf = { is = "3 h", low = "2 h", high = "5 h", grade = "derived", from = "Llama 3, table 5" }
 //
 // where `from` names an entry of the file's [sources] table, or is itself the source if it holds a
-// space. A fact without a dimension may be a number or a text ("95 %"). Amounts are never negative.
+// space or a slash. A fact without a dimension may be a number or a text ("95 %"). Amounts are
+// never negative.
 #pragma once
 
 #include <cstdint>
@@ -125,6 +126,8 @@ class TomlDocument {
  public:
   // `name` is what messages call the file. Errors: bad_input with file, line and column.
   static Result<std::unique_ptr<TomlDocument>> parse(std::string_view content, std::string name);
+  // Of a table that no file holds, such as a flag's; messages name no line where it is 0.
+  static std::unique_ptr<TomlDocument> of(TomlNode root, std::string name);
   ~TomlDocument();
 
   TomlTable root();

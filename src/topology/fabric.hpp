@@ -20,6 +20,11 @@
 
 namespace celere::topology {
 
+// One way between two GPUs of an NVLink domain, NCCL's software included: half of what a small
+// all-gather of two takes more than nothing on H100 [nccl-tests,
+// github.com/ai-dynamo/aiconfigurator@095f58a].
+inline constexpr Seconds nvlink_latency = 3_us;
+
 struct Level {
   int gpus = 0;              // of one domain
   BytesPerSecond bandwidth;  // achieved, per GPU and direction, between domains of the level below

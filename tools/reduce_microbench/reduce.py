@@ -1,17 +1,23 @@
 #!/usr/bin/env python3
-"""Reduces rows of micro-benchmarks to the compact curves of catalog/curves/, and states the error of the reduction.
+"""Reduces rows of micro-benchmarks to the compact curves of catalog/curves/.
 
-    reduce.py FOLDER NAME PEAK_BF16_TFLOPS > catalog/curves/NAME.toml
+    reduce.py FOLDER SYSTEM > catalog/curves/NAME.toml
 
-FOLDER holds NAME.gemm.csv.gz, NAME.attention.csv.gz, NAME.moe.csv.gz and nccl_intranode.csv.gz, as exported from
-github.com/ai-dynamo/aiconfigurator@095f58a (systems/data). Kept of them:
+FOLDER holds SYSTEM.gemm.csv.gz, SYSTEM.attention.csv.gz, SYSTEM.moe.csv.gz and
+nccl_intranode.csv.gz, as exported from github.com/ai-dynamo/aiconfigurator@095f58a (systems/data).
+Kept of them:
 
-  gemm         bf16 rows, at grid points that were measured; in between linear in the logarithms of m, n, k and TFLOP/s
-  attention    rows without a window, median by length and head size over 32 or more heads x batch; fewer heads: a factor
-  grouped_gemm bf16 rows of moe_ep = 1, median in cells of tokens an expert and width; empty cells from their neighbours
-  collectives  the newest NCCL, a point for each fourfold of the size
+  gemm          bf16 rows at grid points that were measured
+  attention     rows without a window, the median over key-value heads at grid points of length,
+                head size, and heads x batch
+  grouped_gemm  bf16 rows of moe_ep = 1, the median in cells of tokens an expert and width;
+                where balanced rows exist, only those; empty cells from their neighbours
+  collectives   the newest NCCL, a point for each fourfold of the size
 
-The error is |table / row - 1| over all rows of the kind: median and 90th percentile.
+Between points a table is linear in the logarithms of its axes and of the rate. The error of the
+reduction is |table / row - 1| over the rows of the kind that lie inside the grid, those between
+grid points included: median and 90th percentile. The fp8 and fp4 rows are of inference kernels and
+are left out; so are rows of sizes below the grid.
 """
 import csv
 import gzip
@@ -23,7 +29,8 @@ SOURCE = "github.com/ai-dynamo/aiconfigurator@095f58a systems/data"
 GEMM_M = [256, 512, 1024, 2048, 4096, 8192, 16384, 32768]
 GEMM_NK = [128, 512, 1024, 2048, 4096, 8192, 16384, 65536]
 LENGTHS = [512, 1024, 2048, 4096, 8192, 16384]
-HEADS = [1, 2, 4, 8, 16]
+HEAD_DIM_MAX = 256
+HEADS = [1, 2, 4, 8, 16, 32, 64, 256]
 TOKENS = [16, 64, 256, 1024, 4096, 16384]
 WIDTHS = [512, 1024, 2048, 4096, 8192, 16384]
 NCCL_PREFERRED = ["nccl_2.29.2", "nccl_2.27.3"]
@@ -80,35 +87,37 @@ def gemm(rows):
         for j, n in enumerate(axes[1]):
             for l, k in enumerate(axes[2]):
                 # The largest corner (65536 x 65536) was not measured: its neighbour stands in.
-                rate = rates.get((m, n, k)) or rates.get((m, n, 16384)) or rates.get((m, 16384, k))
-                table[i, j, l] = rate
+                near = ((m, n, k), (m, n, 16384), (m, 16384, k))
+                table[i, j, l] = next(rates[key] for key in near if key in rates)
     points = [(key, rate) for key, rate in rates.items() if min(key[1:]) >= 128]
     return axes, table, quantile(list(rates.values()), 0.97), error_of(axes, table, points)
 
 
 def attention(rows):
-    groups, single = {}, []
+    cells, points = {}, []
     for row in rows:
-        if row["window"] != "0":
-            continue
         batch, seq, heads, dim = (int(row[key]) for key in ("batch", "seq", "heads", "head_dim"))
+        if row["window"] != "0" or seq < LENGTHS[0] or dim > HEAD_DIM_MAX:
+            continue
         rate = 2.0 * batch * heads * seq * seq * dim / (float(row["latency_ms"]) * 1e9)
-        if dim in (64, 128, 256) and seq in LENGTHS:
-            if batch * heads >= 32 and heads >= 16:
-                groups.setdefault((seq, dim), []).append(rate)
-            elif batch == 1 and heads in HEADS:
-                single.append((seq, dim, heads, rate))
-    dims = sorted({dim for _, dim in groups})
-    axes = [LENGTHS, dims]
-    table = {(i, j): statistics.median(groups[seq, dim])
-             for i, seq in enumerate(LENGTHS) for j, dim in enumerate(dims)}
-    points = [(key, rate) for key, found in groups.items() for rate in found]
-    factors = []
-    for heads in HEADS:
-        ratios = [rate / interpolate(axes, table, (seq, dim)) for seq, dim, count, rate in single
-                  if count == heads and seq >= 4096]
-        factors.append(min(1.0, statistics.median(ratios)) if ratios else 1.0)
-    return axes, table, factors, error_of(axes, table, points)
+        cells.setdefault((seq, dim, batch * heads), []).append(rate)
+        points.append(((seq, dim, batch * heads), rate))
+    axes = [LENGTHS, sorted({dim for _, dim, _ in cells}), HEADS]
+    table = {}
+    for i, seq in enumerate(LENGTHS):
+        for j, dim in enumerate(axes[1]):
+            for l, heads in enumerate(HEADS):
+                found = cells.get((seq, dim, heads))
+                # The most heads at the longest length need not fit; fewer are as fast there.
+                table[i, j, l] = statistics.median(found) if found else table[i, j, l - 1]
+    return axes, table, error_of(axes, table, points)
+
+
+def mean_of_neighbours(known, at):
+    """The geometric mean of known cells, weighted by the fourth power of their nearness."""
+    weights = {cell: 1.0 / (abs(cell[0] - at[0]) + abs(cell[1] - at[1])) ** 4 for cell in known}
+    logs = sum(weight * math.log(known[cell]) for cell, weight in weights.items())
+    return math.exp(logs / sum(weights.values()))
 
 
 def grouped_gemm(rows):
@@ -133,22 +142,20 @@ def grouped_gemm(rows):
     table = {}
     for i in range(len(TOKENS)):
         for j in range(len(WIDTHS)):
-            weights = {cell: 1.0 / (1e-9 + abs(cell[0] - i) + abs(cell[1] - j)) ** 4 for cell in known}
-            total = sum(weights.values())
-            table[i, j] = known.get((i, j)) or math.exp(
-                sum(weight * math.log(known[cell]) for cell, weight in weights.items()) / total)
+            table[i, j] = known.get((i, j)) or mean_of_neighbours(known, (i, j))
     axes = [TOKENS, WIDTHS]
     return axes, table, error_of(axes, table, points)
 
 
 def collectives(rows, name):
     mine = [row for row in rows if row["system"] == name]
-    dataset = next(one for one in NCCL_PREFERRED if any(row["dataset"] == one for row in mine))
+    sets = {row["dataset"] for row in mine}
+    dataset = next(one for one in NCCL_PREFERRED if one in sets)
     curves = {}
     for row in mine:
         if row["dataset"] == dataset:
-            curves.setdefault((OPERATIONS[row["op"]], int(row["num_gpus"])), {})[int(row["bytes"])] = float(
-                row["time_us_median"])
+            curve = curves.setdefault((OPERATIONS[row["op"]], int(row["num_gpus"])), {})
+            curve[int(row["bytes"])] = float(row["time_us_median"])
     errors = []
     for curve in curves.values():
         axis = [size for size in NCCL_BYTES if size in curve]
@@ -185,11 +192,10 @@ def print_table(axes, table):
     print("]")
 
 
-def main(folder, name, peak):
+def main(folder, name):
     rows = {kind: read(f"{folder}/{name}.{kind}.csv.gz") for kind in ("gemm", "attention", "moe")}
     print("# Made by tools/reduce_microbench/reduce.py: do not edit by hand.")
     print(f'source = "{SOURCE}, {name}"')
-    print(f"peak_bf16_tflops = {float(peak):g}")
     axes, table, best, error = gemm(rows["gemm"])
     print("\n[gemm]")
     for key, axis in zip("mnk", axes):
@@ -197,9 +203,9 @@ def main(folder, name, peak):
     print(f"best_tflops = {best:.4g}")
     print_errors(error)
     print_table(axes, table)
-    axes, table, factors, error = attention(rows["attention"])
+    axes, table, error = attention(rows["attention"])
     print(f"\n[attention]\nsequence = {whole(axes[0])}\nhead_dim = {whole(axes[1])}")
-    print(f"heads = {whole(HEADS)}\nheads_factor = {short(factors)}")
+    print(f"heads = {whole(axes[2])}")
     print_errors(error)
     print_table(axes, table)
     axes, table, error = grouped_gemm(rows["moe"])
@@ -217,6 +223,6 @@ def main(folder, name, peak):
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 4:
+    if len(sys.argv) != 3:
         sys.exit(__doc__)
     main(*sys.argv[1:])
