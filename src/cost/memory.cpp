@@ -94,6 +94,7 @@ Memory memory_of(const MemoryQuestion& q, const StageProfile& profile, int stage
   const double in_flight =
       static_cast<double>(layout::chunks_in_flight(l, stage, q.micro_batches)) / l.vpp;
   Bytes activations = in_flight * profile.activations;
+  Bytes imbalance = (q.setting.expert_imbalance - 1) * in_flight * profile.expert_activations;
   if (l.offload_optimizer) {
     memory.host += master + optimizer;
   } else {
@@ -102,11 +103,13 @@ Memory memory_of(const MemoryQuestion& q, const StageProfile& profile, int stage
   }
   if (l.offload_activations) {
     memory.host += activations;
-    activations = min(activations, profile.activations * (2.0 / std::max(1, profile.layers)));
+    const double kept = std::min(1.0, 2.0 / std::max(1, profile.layers) / in_flight);
+    memory.host += imbalance;
+    activations *= kept;
+    imbalance *= kept;
   }
   memory[Bucket::activations] = activations;
-  memory[Bucket::imbalance] =
-      (q.setting.expert_imbalance - 1) * in_flight * profile.expert_activations;
+  memory[Bucket::imbalance] = imbalance;
   memory[Bucket::working] = profile.working;
   if (l.pp > 1) memory[Bucket::buffers] += 4 * q.costs.message * (l.sequence_parallel ? 1 : l.tp);
   if (l.ep > 1) memory[Bucket::buffers] += 2 * q.costs.expert_transfer;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "base/check.hpp"
 #include "layout/groups.hpp"
@@ -83,6 +84,10 @@ StepModel::StepModel(Setting setting, Numbers numbers, Efficiency efficiency,
   const LayerCosts whole = layers_.costs(LayerSplit{});
   for (int layer = 0; layer < setting_.model.layers; ++layer) {
     useful_ += whole.kinds[static_cast<std::size_t>(layers_.kind_of(layer))].useful;
+  }
+  layers_of_kind_.resize(whole.kinds.size());
+  for (int layer = 0; layer < setting_.model.layers; ++layer) {
+    ++layers_of_kind_[static_cast<std::size_t>(layers_.kind_of(layer))];
   }
   useful_ += whole.head.useful;
   if (setting_.model.mtp_layers > 0) useful_ += whole.mtp.useful;
@@ -183,14 +188,10 @@ Seconds StepModel::optimizer_time(const StageProfile& profile, const Layout& lay
   return time;
 }
 
-StepCost StepModel::cost(const StageCosts& costs, const Layout& layout,
-                         std::int64_t global_batch) const {
-  StepCost out;
-  out.micro_batches = global_batch / (std::int64_t{layout.dp} * layout.micro_batch);
+void StepModel::set_pipeline_parts(StepCost& out, const StageCosts& costs,
+                                   const Layout& layout) const {
   const double m = static_cast<double>(out.micro_batches);
-  const StageProfile& slowest = costs.profiles[static_cast<std::size_t>(costs.slowest)];
-  const StageTimes& times = slowest.times;
-  const Seconds each = times.total();
+  const StageTimes& times = costs.profiles[static_cast<std::size_t>(costs.slowest)].times;
   const auto set = [&out](StepPart part, Seconds time) {
     out.parts[static_cast<std::size_t>(part)] = time;
   };
@@ -199,28 +200,47 @@ StepCost StepModel::cost(const StageCosts& costs, const Layout& layout,
   set(StepPart::tp, m * times.tp);
   set(StepPart::cp, m * times.cp);
   set(StepPart::ep, m * times.ep);
-  if (layout.pp > 1) {
-    set(StepPart::bubble, numbers_.bubble_factor * bubble(costs, layout));
-    const std::int64_t distance = layout.order == layout::RankOrder::tp_cp_dp_pp
-                                      ? std::int64_t{layout.tp} * layout.cp * layout.dp
-                                      : std::int64_t{layout.tp} * layout.cp;
-    set(StepPart::pp,
-        messages(layout, out.micro_batches) * collectives_.point_to_point(costs.message, distance));
-  }
+  if (layout.pp == 1) return;
+  set(StepPart::bubble, numbers_.bubble_factor * bubble(costs, layout));
+  const std::int64_t near = std::int64_t{layout.tp} * layout.cp;
+  const std::int64_t distance =
+      layout.order == layout::RankOrder::tp_cp_dp_pp ? near * layout.dp : near;
+  set(StepPart::pp,
+      messages(layout, out.micro_batches) * collectives_.point_to_point(costs.message, distance));
+}
+
+Seconds StepModel::with_overhead(Seconds sum, const Layout& layout) const {
+  const double nodes = static_cast<double>(layout.ranks()) / setting_.cluster.gpus_per_node;
+  const double jitter = numbers_.jitter_per_doubling * std::log2(std::max(1.0, nodes));
+  return (sum + numbers_.step_overhead) * (1 + jitter);
+}
+
+StepCost StepModel::cost(const StageCosts& costs, const Layout& layout,
+                         std::int64_t global_batch) const {
+  StepCost out;
+  out.micro_batches = global_batch / (std::int64_t{layout.dp} * layout.micro_batch);
+  set_pipeline_parts(out, costs, layout);
+  const StageProfile& slowest = costs.profiles[static_cast<std::size_t>(costs.slowest)];
+  const Seconds each = slowest.times.total();
+  const auto set = [&out](StepPart part, Seconds time) {
+    out.parts[static_cast<std::size_t>(part)] = time;
+  };
   if (layout.dp * layout.cp > 1)
     set(StepPart::dp, replica_time(costs, layout, out.micro_batches, each));
   set(StepPart::optimizer, optimizer_time(slowest, layout));
   if (layout.offload_activations) {
-    set(StepPart::offload,
-        m * max(Seconds{}, 2 * slowest.activations / numbers_.host_bandwidth - each));
+    const Seconds copies = 2 * slowest.activations / numbers_.host_bandwidth;
+    set(StepPart::offload, static_cast<double>(out.micro_batches) * max(Seconds{}, copies - each));
   }
-  Seconds sum = numbers_.step_overhead;
+  Seconds sum;
   for (const Seconds part : out.parts) sum += part;
-  const double nodes = static_cast<double>(layout.ranks()) / setting_.cluster.gpus_per_node;
-  const double jitter = numbers_.jitter_per_doubling * std::log2(std::max(1.0, nodes));
-  set(StepPart::overhead, numbers_.step_overhead + jitter * sum);
-  out.time = sum + jitter * sum;
+  out.time = with_overhead(sum, layout);
+  set(StepPart::overhead, out.time - sum);
+  set_memory(out, costs, layout);
+  return out;
+}
 
+void StepModel::set_memory(StepCost& out, const StageCosts& costs, const Layout& layout) const {
   const MemoryQuestion question{setting_, numbers_, bytes_, costs, layout, out.micro_batches};
   for (const StageProfile& profile : costs.profiles) {
     const Memory memory = memory_of(question, profile, profile.first_stage);
@@ -231,6 +251,13 @@ StepCost StepModel::cost(const StageCosts& costs, const Layout& layout,
       out.heaviest_stage = profile.first_stage;
     }
   }
+}
+
+StepCost StepModel::memory_only(const StageCosts& costs, const Layout& layout,
+                                std::int64_t global_batch) const {
+  StepCost out;
+  out.micro_batches = global_batch / (std::int64_t{layout.dp} * layout.micro_batch);
+  set_memory(out, costs, layout);
   return out;
 }
 
@@ -284,15 +311,46 @@ Bytes StepModel::checkpoint_bytes() const {
   return Bytes::of((bytes_.parameter + bytes_.master + bytes_.optimizer) * parameters_);
 }
 
-Seconds StepModel::compute_total(const LayerCosts& costs) const {
-  Seconds sum = costs.embedding.times[0].total() + costs.head.times[0].total();
-  if (setting_.model.mtp_layers > 0) sum += costs.mtp.times[0].total();
-  for (int layer = 0; layer < setting_.model.layers; ++layer) {
-    const LayerCost& cost = costs.kinds[static_cast<std::size_t>(layers_.kind_of(layer))];
-    sum += cost.times[0].total() + cost.tp_forward + cost.tp_backward + cost.cp_forward +
-           cost.cp_backward;
+StepModel::ComputeFloor StepModel::compute_floor(const LayerCosts& costs) const {
+  Seconds ends = costs.embedding.times[0].total() + costs.head.times[0].total();
+  if (setting_.model.mtp_layers > 0) ends += costs.mtp.times[0].total();
+  ComputeFloor floor{.all = ends, .input_only = ends};
+  for (std::size_t kind = 0; kind < costs.kinds.size(); ++kind) {
+    const LayerCost& cost = costs.kinds[kind];
+    const Seconds forward = cost.tp_forward + cost.cp_forward;
+    const Seconds backward = cost.tp_backward + cost.cp_backward;
+    const auto total = [&](Keep keep) {
+      return cost.times[static_cast<std::size_t>(keep)].total();
+    };
+    const double count = layers_of_kind_[kind];
+    floor.all += count * (total(Keep::all) + forward + backward);
+    floor.input_only += count * (total(Keep::input_only) + 2 * forward + backward);
   }
-  return sum;
+  return floor;
+}
+
+Seconds StepModel::step_floor(const StageCosts& costs, const Layout& layout,
+                              std::int64_t global_batch) const {
+  StepCost out;
+  out.micro_batches = global_batch / (std::int64_t{layout.dp} * layout.micro_batch);
+  set_pipeline_parts(out, costs, layout);
+  Seconds sum;
+  for (const Seconds part : out.parts) sum += part;
+  return with_overhead(sum, layout);
+}
+
+// Some stage has a layer: ZeRO 3 gathers two in turn and has the gradients of one, the other stages
+// of ZeRO hold the parameters and all or one layer's gradients. Whatever is recomputed, a backward
+// pass works on a whole layer; and the last stage works on the head.
+Bytes StepModel::memory_floor(const LayerCosts& costs) const {
+  Bytes least = Bytes::of(std::numeric_limits<double>::infinity());
+  for (std::size_t kind = 0; kind < costs.kinds.size(); ++kind) {
+    const double parameters = costs.parameters[kind].dense + costs.parameters[kind].experts;
+    const Bytes held = Bytes::of((bytes_.parameter + bytes_.gradient) * parameters);
+    least = min(least, held + costs.kinds[kind].working);
+  }
+  return max(least, costs.head.working) + numbers_.fragmentation_share * numbers_.memory +
+         numbers_.memory_reserved;
 }
 
 }  // namespace celere::cost

@@ -76,6 +76,10 @@ class StepModel {
   StepCost cost(const StageCosts& costs, const layout::Layout& layout,
                 std::int64_t global_batch) const;
 
+  // Only its memory: memory, memory_max and heaviest_stage are set. Cheaper where most do not fit.
+  StepCost memory_only(const StageCosts& costs, const layout::Layout& layout,
+                       std::int64_t global_batch) const;
+
   // Each stage in order: what the report shows of the winner.
   std::vector<Memory> memory_by_stage(const layout::Layout& layout,
                                       std::int64_t global_batch) const;
@@ -95,9 +99,19 @@ class StepModel {
   Bytes checkpoint_share(const layout::Layout& layout) const;
   Bytes checkpoint_share(const StageCosts& costs, const layout::Layout& layout) const;
   Bytes checkpoint_bytes() const;  // of the whole job
-  // The best that the linear layers could do: a bound for the search. Compute of all layers, head
-  // and embedding for one micro-batch, without recomputation.
-  Seconds compute_total(const LayerCosts& costs) const;
+
+  // Bounds for a search, each no more than what cost() says of any layout that shares what is
+  // given.
+  struct ComputeFloor {
+    Seconds all;  // of one micro-batch through all layers, embedding and head, tp and cp included
+    Seconds input_only;  // the same with every layer run twice
+  };
+  ComputeFloor compute_floor(const LayerCosts& costs) const;
+  // Of a layout with these stages, whatever its replicas do.
+  Seconds step_floor(const StageCosts& costs, const layout::Layout& layout,
+                     std::int64_t global_batch) const;
+  // Of any layout with this cut of a layer.
+  Bytes memory_floor(const LayerCosts& costs) const;
 
   const Setting& setting() const { return setting_; }
   const Numbers& numbers() const { return numbers_; }
@@ -106,6 +120,11 @@ class StepModel {
   StepModel(Setting setting, Numbers numbers, Efficiency efficiency, topology::Fabric fabric);
   Seconds replica_time(const StageCosts& costs, const layout::Layout& layout,
                        std::int64_t micro_batches, Seconds compute) const;
+  // The parts that replicas and offloading do not change, without the overhead.
+  void set_pipeline_parts(StepCost& out, const StageCosts& costs,
+                          const layout::Layout& layout) const;
+  void set_memory(StepCost& out, const StageCosts& costs, const layout::Layout& layout) const;
+  Seconds with_overhead(Seconds sum, const layout::Layout& layout) const;
   Seconds optimizer_time(const StageProfile& profile, const layout::Layout& layout) const;
 
   Setting setting_;
@@ -117,6 +136,7 @@ class StepModel {
   ParameterBytes bytes_;
   Flops useful_;
   double parameters_ = 0;
+  std::vector<int> layers_of_kind_;
 };
 
 }  // namespace celere::cost

@@ -1,19 +1,36 @@
 #include "plan/found.hpp"
 
 #include <algorithm>
+#include <tuple>
 
 namespace celere::plan {
 
+namespace {
+
+bool same_family(const Candidate& a, const Candidate& b) {
+  const auto degrees = [](const Candidate& c) {
+    const layout::Layout& l = c.layout;
+    return std::tuple(c.training, l.tp, l.cp, l.pp, l.dp, l.ep, l.etp, l.micro_batch);
+  };
+  return degrees(a) == degrees(b);
+}
+
+}  // namespace
+
 void Found::add(const Candidate& candidate) {
-  if (candidate.objective > limit()) return;
-  const auto place = std::lower_bound(best_.begin(), best_.end(), candidate);
-  if (static_cast<int>(place - best_.begin()) < best_max_) {
-    best_.insert(place, candidate);
-    if (static_cast<int>(best_.size()) > best_max_) best_.pop_back();
-  }
-  add_to_front(candidate);
   const auto [known, fresh] = best_by_tp_.try_emplace(candidate.layout.tp, candidate);
   if (!fresh && candidate < known->second) known->second = candidate;
+  if (candidate.objective > limit()) return;
+  add_to_front(candidate);
+  const auto kin = std::find_if(best_.begin(), best_.end(), [&](const Candidate& other) {
+    return same_family(candidate, other);
+  });
+  if (kin != best_.end()) {
+    if (*kin <= candidate) return;
+    best_.erase(kin);
+  }
+  best_.insert(std::lower_bound(best_.begin(), best_.end(), candidate), candidate);
+  if (static_cast<int>(best_.size()) > best_max_) best_.pop_back();
 }
 
 void Found::add_to_front(const Candidate& candidate) {
@@ -58,13 +75,13 @@ void Found::merge(const Found& other) {
 
 double Found::limit() const {
   if (static_cast<int>(best_.size()) < best_max_) return std::numeric_limits<double>::infinity();
-  return std::max(best_.back().objective, slack_ * best_.front().objective);
+  return best_.back().objective;
 }
 
 std::vector<Candidate> Found::pareto() const {
   std::vector<Candidate> front;
   for (const Candidate& candidate : front_) {
-    if (candidate.objective <= slack_ * best_.front().objective) front.push_back(candidate);
+    if (candidate.objective <= limit()) front.push_back(candidate);
   }
   return front;
 }

@@ -1,5 +1,10 @@
-// What a search has found so far: the best, the Pareto front, and the count of what was passed
-// over. Two of them merge into what one search of both parts would have found, in any order.
+// What a search has found so far: the best of each family of layouts, the Pareto front, and the
+// count of what was passed over. Two of them merge into what one search of both parts would have
+// found.
+//
+// Layouts of one family have the same degrees, micro-batch and batch, and differ in schedule,
+// recomputation, ZeRO and the like: ten variations of one layout would teach a reader nothing, so
+// the best ten are of ten families.
 #pragma once
 
 #include <cstdint>
@@ -24,9 +29,14 @@ struct Candidate {
   friend auto operator<=>(const Candidate&, const Candidate&) = default;
 };
 
+// Why a group was passed over, beside the rules of layout/legal.hpp.
+inline constexpr const char* pruned_by_bound = "cannot be better than what was found";
+inline constexpr const char* pruned_by_memory = "one layer of a micro-batch does not fit";
+inline constexpr const char* pruned_by_budget = "limits.budget";
+
 class Found {
  public:
-  Found(int best, double pareto_slack) : best_max_(best), slack_(pareto_slack) {}
+  explicit Found(int best) : best_max_(best) {}
 
   void add(const Candidate& candidate);
   // A layout that needs more memory than there is.
@@ -36,7 +46,8 @@ class Found {
                   std::int64_t count = 1);
   void merge(const Found& other);
 
-  // A candidate whose objective is above this can change neither the best nor the front.
+  // The last of the best: a candidate above it changes neither them nor the front, which ends
+  // there.
   double limit() const;
 
   const std::vector<Candidate>& best() const { return best_; }

@@ -108,10 +108,14 @@ cost::FailureModel Objective::failures(std::int64_t ranks, Seconds working) cons
     const double early = std::min(1.0, *facts.early_time.value / working);
     factor = early * *facts.early_factor.value + (1 - early);
   }
+  // A copy in a neighbour's memory need not wait until storage has taken the last one.
+  const Seconds least = run_->checkpoint_memory_copy
+                            ? Seconds{}
+                            : model_->checkpoint_bytes() / *cluster.storage.write.value;
   return {.rate = nodes * factor * *facts.per_node.value,
           .restart = *facts.detect.value + *facts.replace.value + *facts.restart.value,
           .blocking = *cluster.storage.blocking.value,
-          .least_interval = model_->checkpoint_bytes() / *cluster.storage.write.value};
+          .least_interval = least};
 }
 
 Outcome Objective::outcome(const cost::StageCosts& costs, const layout::Layout& layout,

@@ -5,17 +5,21 @@
 // replicas (batch, dp, ZeRO, offload). What depends on the upper part only is computed once there
 // and shared below. A subtree is skipped where its bound is above what counts:
 //
-//   of a cut         ranks x time >= sequences / micro_batch * C * tp * cp, C = compute and exposed
-//   tp, cp of all layers, so the
-//                    time is at least that over all ranks; money and energy follow from ranks x
-//                    time
-//   of pp and dp     working time >= sequences / (micro_batch dp) * C / pp, over the best goodput
-//   of so many ranks of a pipeline    the same with the slowest stage's time instead of C / pp
+//   of a cut       ranks x time >= sequences / micro_batch * C * tp * cp with C the compute and the
+//                  exposed tp and cp of all layers; so time is at least that over all ranks, and
+//                  money and energy follow from ranks x time
+//   of pp and dp   working time >= sequences / (micro_batch dp) * C / pp, over the best goodput
+//   that
+//                  so many ranks can have
+//   of a pipeline  1F1B and interleaving have their bubble beside it, full recomputation a larger C
+//   of its stages  the step without what replicas, optimizer and offloading add
+//   of memory      what every layout with this cut holds (cost::StepModel::memory_floor)
 //
-// "Above what counts" is above the tenth best so far and above `pareto_slack` times the best: the
-// top ten and the Pareto front up to that slack are exactly those of the exhaustive search. Cuts
-// are handled in rounds of a fixed size, each round against the best of the rounds before, so the
-// answer and the counts do not depend on the number of threads.
+// "Above what counts" is above the tenth best family so far (plan/found.hpp). So the ten best and
+// the Pareto front between them are those of the exhaustive search. A coarse search of a few usual
+// choices goes first, so that the bounds bite from the start. Cuts are handled in rounds of a fixed
+// size, each against the best of the rounds before: neither the answer nor the counts depend on the
+// number of threads.
 #pragma once
 
 #include <map>
@@ -30,8 +34,7 @@ namespace celere::plan {
 
 struct SearchOptions {
   bool exhaustive = false;
-  int best = 10;
-  double pareto_slack = 1.1;    // the front is kept up to so many times the best objective
+  int best = 10;                // families, and how far the front reaches
   bool count_distinct = false;  // points whose time or memory is their own
 };
 
@@ -63,7 +66,13 @@ struct Answer {
   std::optional<Outcome> nearest;  // where nothing fits: the layout that needs least memory
 };
 
-Answer search(const cost::StepModel& model, const Objective& objective, const Space& space,
+// The space to search, and a coarse part of it (plan/space.hpp) for the first bounds.
+struct Spaces {
+  const Space& full;
+  const Space& coarse;
+};
+
+Answer search(const cost::StepModel& model, const Objective& objective, const Spaces& spaces,
               const SearchOptions& options, ThreadPool& threads);
 
 }  // namespace celere::plan

@@ -1,6 +1,8 @@
 #include "plan/space.hpp"
 
 #include <algorithm>
+#include <cmath>
+#include <cstdlib>
 
 namespace celere::plan {
 namespace {
@@ -32,14 +34,15 @@ std::vector<int> divisors_of(std::int64_t number) {
 }
 
 Space::Space(const layout::Shape& shape, const spec::LayoutWish& wish, const spec::Stack& stack,
-             int domain)
-    : shape_(shape), wish_(wish), stack_(stack) {
+             int domain, bool coarse)
+    : shape_(shape), wish_(wish), stack_(stack), coarse_(coarse) {
   for (const int tp : wished_or(wish.tp, divisors_of(shape.heads))) {
     for (const bool sp : wished_or(wish.sequence_parallel, {false, true})) {
       for (const int cp :
            wished_or(wish.cp, divisors_of(std::max<std::int64_t>(1, shape.sequence / 2)))) {
         std::vector<CpMethod> methods = {CpMethod::ring};
-        if (cp > 1) methods = {CpMethod::ring, CpMethod::all_gather, CpMethod::all_to_all};
+        if (cp > 1 && !coarse)
+          methods = {CpMethod::ring, CpMethod::all_gather, CpMethod::all_to_all};
         for (const CpMethod method : wished_or(wish.cp_method, methods)) {
           Layout split;
           split.tp = tp;
@@ -51,28 +54,38 @@ Space::Space(const layout::Shape& shape, const spec::LayoutWish& wish, const spe
       }
     }
   }
+  // The usual first: tp = 8, little cp. Good layouts found early make the bounds bite.
+  const auto unusual = [](const Layout& split) {
+    return std::pair(std::abs(std::log2(split.tp / 8.0)), split.cp);
+  };
+  std::stable_sort(dense_splits_.begin(), dense_splits_.end(),
+                   [&](const Layout& a, const Layout& b) { return unusual(a) < unusual(b); });
   ep_ = wished_or(wish.ep, shape.experts > 0 ? divisors_of(shape.experts) : std::vector<int>{1});
   std::vector<int> etp = {1};
   if (shape.experts > 0) {
     etp = divisors_of(shape.expert_ffn);
-    std::erase_if(etp, [&](int degree) { return degree > domain; });
+    std::erase_if(etp, [&](int degree) { return degree > (coarse ? 1 : domain); });
   }
   etp_ = wished_or(wish.etp, std::move(etp));
 }
 
 std::vector<int> Space::micro_batches(std::int64_t batch) const {
-  return wished_or(wish_.micro_batch, divisors_of(batch));
+  std::vector<int> values = divisors_of(batch);
+  if (coarse_) std::erase_if(values, [](int value) { return value > 4; });
+  return wished_or(wish_.micro_batch, values);
 }
 
 std::vector<int> Space::pp() const {
   std::vector<int> degrees;
-  for (int pp = 1; pp <= shape_.layers; ++pp) degrees.push_back(pp);
+  for (int pp = 1; pp <= shape_.layers; ++pp) {
+    if (!coarse_ || shape_.layers % pp == 0) degrees.push_back(pp);
+  }
   return wished_or(wish_.pp, std::move(degrees));
 }
 
 std::vector<RankOrder> Space::orders(int pp) const {
   std::vector<RankOrder> orders = {RankOrder::tp_cp_dp_pp};
-  if (pp > 1) orders.push_back(RankOrder::tp_cp_pp_dp);
+  if (pp > 1 && !coarse_) orders.push_back(RankOrder::tp_cp_pp_dp);
   return wished_or(wish_.order, std::move(orders));
 }
 
@@ -90,7 +103,8 @@ std::vector<PipelineChoice> Space::pipelines(int pp) const {
       for (const Partition partition :
            wished_or(wish_.partition, {Partition::even, Partition::balanced})) {
         // With one stage both partitions are the same.
-        if (pp == 1 && partition == Partition::balanced && !wish_.partition) continue;
+        const bool same = pp == 1 || coarse_;
+        if (same && partition == Partition::balanced && !wish_.partition) continue;
         choices.push_back({.vpp = vpp, .schedule = schedule, .partition = partition});
       }
     }
@@ -103,7 +117,7 @@ std::vector<RecomputeChoice> Space::recomputes(int layers) const {
   // A fused attention core keeps no scores, so there is nothing that selective recomputation would
   // free.
   if (!stack_.fused_attention) kinds.push_back(Recompute::selective);
-  kinds.push_back(Recompute::full_for_some);
+  if (!coarse_) kinds.push_back(Recompute::full_for_some);
   kinds.push_back(Recompute::full);
   std::vector<RecomputeChoice> choices;
   for (const Recompute kind : wished_or(wish_.recompute, kinds)) {
@@ -131,16 +145,18 @@ std::vector<ReplicaChoice> Space::replicas(int replicas) const {
   std::vector<ReplicaChoice> choices;
   std::vector<int> stages = {0};
   if (replicas > 1) stages = {0, 1, 2, 3};
+  if (replicas > 1 && coarse_) stages = {1};
   for (const int stage : wished_or(wish_.zero_stage, stages)) {
     std::vector<int> shards = {0};
-    if (stage > 0) {
+    if (stage > 0 && !coarse_) {
       for (const int shard : divisors_of(replicas)) {
         if (shard > 1 && shard < replicas) shards.push_back(shard);
       }
     }
     for (const int shard : wished_or(wish_.shard, shards)) {
-      for (const bool optimizer : wished_or(wish_.offload_optimizer, {false, true})) {
-        for (const bool activations : wished_or(wish_.offload_activations, {false, true})) {
+      const std::vector<bool> offload = coarse_ ? std::vector{false} : std::vector{false, true};
+      for (const bool optimizer : wished_or(wish_.offload_optimizer, offload)) {
+        for (const bool activations : wished_or(wish_.offload_activations, offload)) {
           choices.push_back({.zero_stage = stage,
                              .shard = shard,
                              .offload_optimizer = optimizer,

@@ -36,9 +36,9 @@ struct ReplicaChoice {
 
 class Space {
  public:
-  // `shape` with any legal batch; `domain` GPUs share NVLink.
+  // `shape` with any legal batch; `domain` GPUs share NVLink. `coarse`: only a few usual values.
   Space(const layout::Shape& shape, const spec::LayoutWish& wish, const spec::Stack& stack,
-        int domain);
+        int domain, bool coarse = false);
 
   // One for each way to cut a layer but for experts and micro-batch: tp, sp, cp and its method are
   // set.
@@ -59,6 +59,7 @@ class Space {
   layout::Shape shape_;
   spec::LayoutWish wish_;
   const spec::Stack& stack_;
+  bool coarse_;
   std::vector<layout::Layout> dense_splits_;
   std::vector<int> ep_, etp_;
 };

@@ -7,58 +7,82 @@
 namespace celere::spec {
 namespace {
 
-Fact<FlopsPerSecond> rate_of(const TomlTable& table, const char* key) {
-  return table.fact<FlopsPerSecond>(key);
+// A fact that, where it is known, is above 0.
+template <typename Q>
+Fact<Q> positive(const TomlTable& table, const char* key) {
+  Fact<Q> fact = table.fact<Q>(key);
+  if (fact.value && !(fact.value->in_base() > 0)) table.mistake(key, "must be above 0");
+  return fact;
 }
 
-Fact<double> share_of(const TomlTable& table, const char* key, double most) {
-  Fact<double> share = table.number_fact(key);
-  if (share.value && !(*share.value > 0 && *share.value <= most)) {
+Fact<double> factor_of(const TomlTable& table, const char* key, double most) {
+  Fact<double> factor = table.number_fact(key);
+  if (factor.value && !(*factor.value > 0 && *factor.value <= most)) {
     table.mistake(key, fmt::format("must be above 0 and at most {}", most));
   }
-  return share;
+  return factor;
 }
 
-void read_rates(Chip& chip, const TomlTable& root) {
-  const TomlTable peak = root.table("peak");
-  const std::array<const char*, arithmetic_count> arithmetics = {"fp32", "bf16", "fp8", "fp4"};
-  for (std::size_t i = 0; i < arithmetics.size(); ++i) chip.peak[i] = rate_of(peak, arithmetics[i]);
-  // One rate serves several formats: fp16 is bf16, the three recipes of fp8 differ in their casts
-  // only.
-  const TomlTable sustained = root.table("sustained");
-  const auto set = [&](Precision precision, const Fact<FlopsPerSecond>& rate) {
-    chip.sustained[static_cast<std::size_t>(precision)] = rate;
-  };
-  set(Precision::fp32, rate_of(sustained, "fp32"));
-  for (const Precision p : {Precision::fp16, Precision::bf16}) set(p, rate_of(sustained, "bf16"));
-  for (const Precision p : {Precision::fp8_delayed, Precision::fp8, Precision::fp8_block}) {
-    set(p, rate_of(sustained, "fp8"));
+void read_peaks(Chip& chip, const TomlTable& peak) {
+  const std::array<const char*, arithmetic_count> names = {"fp32", "bf16", "fp8", "fp4"};
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    chip.peak[i] = positive<FlopsPerSecond>(peak, names[i]);
   }
-  set(Precision::mxfp8, rate_of(sustained, "mxfp8"));
-  set(Precision::nvfp4, rate_of(sustained, "nvfp4"));
 }
 
-void scale(std::vector<double>& rates, double factor) {
-  for (double& rate : rates) rate *= factor;
-}
-
-Status read_curves(Chip& chip, const CurvesByName& curves) {
-  const Fact<FlopsPerSecond>& peak = chip.peak[static_cast<std::size_t>(Arithmetic::bf16)];
-  const auto factor = [&](const Curves& of) {
-    return peak.known() ? peak.value->in_base() * 1e-12 / of.peak_bf16_tflops : 1.0;
+// One rate serves several formats: fp16 is bf16, and the recipes of fp8 differ in their casts only.
+void read_sustained(Chip& chip, const TomlTable& sustained) {
+  const auto read = [&](const char* key, std::initializer_list<Precision> precisions) {
+    const Fact<FlopsPerSecond> rate = positive<FlopsPerSecond>(sustained, key);
+    for (const Precision precision : precisions) {
+      const Fact<FlopsPerSecond>& peak =
+          chip.peak[static_cast<std::size_t>(arithmetic_of(precision))];
+      if (rate.value && !peak.known()) {
+        sustained.mistake(key, fmt::format("is known, and the peak is not ({})", peak.where));
+      } else if (rate.value && *rate.value > *peak.value) {
+        sustained.mistake(key, fmt::format("is above the peak of {}", written(*peak.value)));
+      }
+      chip.sustained[static_cast<std::size_t>(precision)] = rate;
+    }
   };
-  ASSIGN_OR_RETURN(Curves gemm, curves(chip.curve_names.gemm));
+  read("fp32", {Precision::fp32});
+  read("bf16", {Precision::fp16, Precision::bf16});
+  read("fp8", {Precision::fp8_delayed, Precision::fp8, Precision::fp8_block});
+  read("mxfp8", {Precision::mxfp8});
+  read("nvfp4", {Precision::nvfp4});
+}
+
+CurveUse use_of(const TomlTable& table) {
+  CurveUse use{.name = table.text("use"), .scale = factor_of(table, "scale", 100)};
+  if (!use.scale.known()) {
+    table.mistake("scale", "must be a number: curves that cannot be scaled cannot be used");
+  }
+  return use;
+}
+
+void multiply(std::vector<double>& values, double factor) {
+  for (double& value : values) value *= factor;
+}
+
+// REQUIRES: every scale of chip.curve_uses is known.
+Status read_curves(Chip& chip, const CurvesByName& curves) {
+  const CurveUses& uses = chip.curve_uses;
+  ASSIGN_OR_RETURN(Curves gemm, curves(uses.gemm.name));
   chip.gemm = std::move(gemm.gemm);
-  scale(chip.gemm.tflops, factor(gemm));
-  chip.gemm.best_tflops *= factor(gemm);
-  ASSIGN_OR_RETURN(Curves attention, curves(chip.curve_names.attention));
+  multiply(chip.gemm.tflops, *uses.gemm.scale.value);
+  chip.gemm.best_tflops *= *uses.gemm.scale.value;
+  ASSIGN_OR_RETURN(Curves attention, curves(uses.attention.name));
   chip.attention = std::move(attention.attention);
-  scale(chip.attention.tflops, factor(attention));
-  ASSIGN_OR_RETURN(Curves grouped, curves(chip.curve_names.grouped_gemm));
+  multiply(chip.attention.tflops, *uses.attention.scale.value);
+  ASSIGN_OR_RETURN(Curves grouped, curves(uses.grouped_gemm.name));
   chip.grouped_gemm = std::move(grouped.grouped_gemm);
-  scale(chip.grouped_gemm.tflops, factor(grouped));
-  ASSIGN_OR_RETURN(Curves collectives, curves(chip.curve_names.collectives));
+  multiply(chip.grouped_gemm.tflops, *uses.grouped_gemm.scale.value);
+  if (!uses.collectives) return Done{};
+  ASSIGN_OR_RETURN(Curves collectives, curves(uses.collectives->name));
   chip.collectives = std::move(collectives.collectives);
+  for (CollectiveCurve& curve : chip.collectives) {
+    multiply(curve.seconds, 1 / *uses.collectives->scale.value);
+  }
   return Done{};
 }
 
@@ -71,26 +95,28 @@ Result<Chip> parse_chip(std::string_view toml, std::string name, const CurvesByN
   Chip chip;
   chip.name = std::move(name);
   chip.title = root.text("title");
-  read_rates(chip, root);
+  chip.power = positive<Watts>(root, "power");
+  chip.price = root.fact<Dollars>("price");
+  read_peaks(chip, root.table("peak"));
+  read_sustained(chip, root.table("sustained"));
   const TomlTable memory = root.table("memory");
-  chip.memory = memory.fact<Bytes>("size");
+  chip.memory = positive<Bytes>(memory, "size");
   chip.memory_reserved = memory.fact<Bytes>("reserved");
-  chip.memory_bandwidth = memory.fact<BytesPerSecond>("bandwidth");
-  chip.memory_bandwidth_share = share_of(memory, "bandwidth_share", 1);
+  chip.memory_bandwidth = positive<BytesPerSecond>(memory, "bandwidth");
+  chip.memory_bandwidth_share = factor_of(memory, "bandwidth_share", 1);
   const TomlTable nvlink = root.table("nvlink");
-  chip.nvlink_bandwidth = nvlink.fact<BytesPerSecond>("bandwidth");
-  chip.nvlink_share = share_of(nvlink, "share", 1);
+  chip.nvlink_bandwidth = positive<BytesPerSecond>(nvlink, "bandwidth");
+  chip.nvlink_share = factor_of(nvlink, "share", 1);
   chip.nvlink_domain = static_cast<int>(nvlink.integer("domain", 1, 1 << 20));
   const TomlTable host = root.table("host");
-  chip.host_bandwidth = host.fact<BytesPerSecond>("bandwidth");
-  chip.host_speed = share_of(host, "speed", 100);
-  chip.power = root.fact<Watts>("power");
-  chip.price = root.fact<Dollars>("price");
-  const TomlTable names = root.table("curves");
-  chip.curve_names = {.gemm = names.text("gemm"),
-                      .attention = names.text("attention"),
-                      .grouped_gemm = names.text("grouped_gemm"),
-                      .collectives = names.text("collectives")};
+  chip.host_bandwidth = positive<BytesPerSecond>(host, "bandwidth");
+  chip.host_speed = factor_of(host, "launch_time", 100);
+  const TomlTable uses = root.table("curves");
+  chip.curve_uses = {.gemm = use_of(uses.table("gemm")),
+                     .attention = use_of(uses.table("attention")),
+                     .grouped_gemm = use_of(uses.table("grouped_gemm")),
+                     .collectives = std::nullopt};
+  if (const auto table = uses.table_if("collectives")) chip.curve_uses.collectives = use_of(*table);
   RETURN_IF_ERROR(document->finish());
   RETURN_IF_ERROR(read_curves(chip, curves));
   return chip;

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,31 +17,39 @@
 
 namespace celere::spec {
 
+// Curves that serve a chip. Those of another chip are borrowed: the grade and the source of the
+// scale say on what ground, and rates are multiplied by it (times of collectives divided).
+struct CurveUse {
+  std::string name;  // of catalog/curves/
+  Fact<double> scale;
+};
+
+struct CurveUses {
+  CurveUse gemm, attention, grouped_gemm;
+  std::optional<CurveUse> collectives;  // empty: nobody measured them, closed forms serve
+};
+
 struct Chip {
   std::string name;  // "h100-sxm": the file's name
   std::string title;
-  std::array<Fact<FlopsPerSecond>, arithmetic_count>
-      peak;  // dense, without sparsity; unknown: has none or not published
-  std::array<Fact<FlopsPerSecond>, precision_count> sustained;  // large products, hours on end
-  Fact<Bytes> memory;
-  Fact<Bytes> memory_reserved;  // what driver, CUDA context and NCCL take
+  // Dense, without sparsity; unknown: the chip has none, or none is published.
+  std::array<Fact<FlopsPerSecond>, arithmetic_count> peak;
+  // Large products, for hours on end, by Precision.
+  std::array<Fact<FlopsPerSecond>, precision_count> sustained;
+  Fact<Bytes> memory;           // what the driver reports
+  Fact<Bytes> memory_reserved;  // what driver, CUDA context and NCCL take of it
   Fact<BytesPerSecond> memory_bandwidth;
   Fact<double> memory_bandwidth_share;    // achieved by memory-bound kernels
   Fact<BytesPerSecond> nvlink_bandwidth;  // one direction
   Fact<double> nvlink_share;              // achieved by large ring collectives
   int nvlink_domain = 1;                  // GPUs
   Fact<BytesPerSecond> host_bandwidth;    // PCIe or C2C, one direction
-  Fact<double> host_speed;  // CPU time of a kernel launch against x86 hosts (Grace: 0.42)
-  Fact<Watts> power;
+  Fact<double> host_speed;                // CPU time of a kernel launch, against x86 hosts
+  Fact<Watts> power;                      // the most that the board takes
   Fact<Dollars> price;
 
-  // Which curves serve: names of catalog/curves/. One of another chip is an assumption, and its
-  // rates are scaled by the ratio of the bf16 peaks (curves of collectives are not scaled).
-  struct CurveNames {
-    std::string gemm, attention, grouped_gemm, collectives;
-  };
-  CurveNames curve_names;
-  GemmTable gemm;
+  CurveUses curve_uses;
+  GemmTable gemm;  // these four as the uses say, scaled
   AttentionTable attention;
   GroupedGemmTable grouped_gemm;
   std::vector<CollectiveCurve> collectives;
@@ -48,8 +57,8 @@ struct Chip {
 
 using CurvesByName = std::function<Result<Curves>(std::string_view name)>;
 
-// `name` is the entry's; `curves` finds what it refers to. Errors: bad_input with file, line and
-// key; those of `curves`.
+// `name` is the entry's; `curves` finds what it refers to.
+// Errors: bad_input with file, line and key; those of `curves`.
 Result<Chip> parse_chip(std::string_view toml, std::string name, const CurvesByName& curves);
 
 }  // namespace celere::spec

@@ -3,9 +3,13 @@
 // They are reduced from rows of micro-benchmarks by tools/reduce_microbench, which states the error
 // of the reduction. They say how fast a shape is *relative to the best shape*; how fast the best
 // shape is for hours on end is the chip's `sustained`, because a chip under load is throttled below
-// a short benchmark.
+// a short benchmark. In between grid points rates are linear in the logarithms of axes and rate;
+// beyond an edge they are those of the edge.
+//
+// Leaves out: the rows in 8 and 4 bits, which are of inference kernels, and attention backward.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,9 +23,7 @@ struct ReductionError {
   double p90 = 0;
 };
 
-// C[m, n] = A[m, k] B[k, n] in bf16: TFLOP/s on a grid, in between linear in the logarithms. At the
-// edges it is clamped in n and k, and in m below the first point the time stays that of the first
-// point.
+// C[m, n] = A[m, k] B[k, n] in bf16.
 struct GemmTable {
   std::vector<double> m, n, k;  // increasing
   std::vector<double> tflops;   // [m][n][k]
@@ -29,19 +31,16 @@ struct GemmTable {
   ReductionError error;
 };
 
-// Causal attention, forward: TFLOP/s of the useful (lower triangle) work by sequence length and
-// head size, in between linear in the logarithms; clamped at the edges.
+// Causal attention, forward: of the useful (lower triangle) work.
 struct AttentionTable {
-  std::vector<double> sequence;      // increasing
-  std::vector<double> head_dim;      // increasing
-  std::vector<double> tflops;        // [sequence][head_dim], 32 or more heads x batch
-  std::vector<double> heads;         // increasing, heads x batch
-  std::vector<double> heads_factor;  // against 32 or more, one a count
+  std::vector<double> sequence;  // increasing
+  std::vector<double> head_dim;  // increasing
+  std::vector<double> heads;     // increasing, query heads x batch
+  std::vector<double> tflops;    // [sequence][head_dim][heads]
   ReductionError error;
 };
 
-// The two grouped products of experts, forward, in bf16: TFLOP/s by tokens an expert and by the
-// expert's width.
+// The two grouped products of experts, forward, in bf16, by one fused inference kernel.
 struct GroupedGemmTable {
   std::vector<double> tokens_per_expert;  // increasing
   std::vector<double> expert_ffn;         // increasing
@@ -66,8 +65,6 @@ struct CollectiveCurve {
 struct Curves {
   std::string name;  // "h100-sxm": the file's name, the chip that was measured
   std::string source;
-  double peak_bf16_tflops =
-      0;  // of that chip: another that borrows the curves scales the rates by the ratio of peaks
   GemmTable gemm;
   AttentionTable attention;
   GroupedGemmTable grouped_gemm;

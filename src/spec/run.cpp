@@ -40,13 +40,14 @@ std::optional<double> counted_sequences(std::string_view text) {
 }
 
 // A batch as people write it: "4096 sequences", or tokens that make a whole number of sequences.
+// 0 where it is wrong, which was noted.
 std::int64_t read_sequences(const TomlTable& table, const char* key, std::int64_t sequence) {
   const char* example = "\"64 Mi tokens\" or \"4096 sequences\"";
   if (!table.is_text(key)) {
     table.mistake(key, table.has(key)
                            ? fmt::format("must be a text with its unit, such as {}", example)
                            : "is missing");
-    return 1;
+    return 0;
   }
   const std::string text = table.text(key);
   double count = 0;
@@ -54,28 +55,28 @@ std::int64_t read_sequences(const TomlTable& table, const char* key, std::int64_
     count = *counted;
     if (!(count >= 1) || count != std::floor(count)) {
       table.mistake(key, fmt::format("\"{}\" is not a whole number of at least 1", text));
-      return 1;
+      return 0;
     }
   } else {
     const Result<Tokens> tokens = parse_quantity<Tokens>(text);
     if (!tokens.ok()) {
       table.mistake(key, fmt::format("\"{}\" is no batch; write for example {}", text, example));
-      return 1;
+      return 0;
     }
     count = tokens->in_base() / static_cast<double>(sequence);
     if (!(count > 0)) {
       table.mistake(key, fmt::format("\"{}\" must be more than nothing", text));
-      return 1;
+      return 0;
     }
   }
   if (count > static_cast<double>(sequences_max)) {
     table.mistake(key, fmt::format("\"{}\" is too large", text));
-    return 1;
+    return 0;
   }
   // Written decimals of a large amount may miss a whole number by rounding.
   if (count >= 0.5 && std::abs(count - std::round(count)) < 1e-9) return std::llround(count);
   table.mistake(key, is_not_whole(text, count, sequence));
-  return 1;
+  return 0;
 }
 
 Batch read_batch(const TomlTable& train, std::int64_t sequence) {
@@ -85,7 +86,7 @@ Batch read_batch(const TomlTable& train, std::int64_t sequence) {
     batch.kind = BatchKind::range;
     batch.low = read_sequences(range, "from", sequence);
     batch.high = read_sequences(range, "to", sequence);
-    if (batch.low > batch.high) range.mistake("to", "is less than \"from\"");
+    if (batch.high > 0 && batch.low > batch.high) range.mistake("to", "is less than \"from\"");
     return batch;
   }
   if (train.is_list("batch")) {

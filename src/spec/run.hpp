@@ -69,7 +69,7 @@ struct Run {
   std::string stack_name;  // empty: the cluster's
   LayoutWish layout;
   Limits limits;
-  // Nodes' worth of GPUs held ready; empty: 1 % of the ranks, as far as there are.
+  // GPUs held ready; empty: 1 % of the ranks, as far as there are.
   std::optional<int> spares;
   LostReplica on_lost_replica = LostReplica::roll_back;
   std::optional<Seconds> checkpoint_every;  // empty: optimal

@@ -24,8 +24,9 @@ void copy_entries(const toml::table& from, TomlNode& to) {
     const toml::source_position own = key.source().begin;
     entries.push_back({own.line > 0 ? own : value.source().begin, &key, &value});
   }
-  std::stable_sort(entries.begin(), entries.end(),
-                   [](const Entry& a, const Entry& b) { return a.at < b.at; });
+  std::sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) {
+    return a.at == b.at ? a.key->str() < b.key->str() : a.at < b.at;
+  });
   for (const Entry& entry : entries) {
     TomlNode& child = to.children.emplace_back(copied(*entry.value));
     child.key = std::string(entry.key->str());

@@ -1,0 +1,226 @@
+#include "plan/planner.hpp"
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "base/written_units.hpp"
+#include "cost/batch.hpp"
+#include "plan/found.hpp"
+
+namespace celere::plan {
+namespace {
+
+spec::LayoutWish joined(spec::LayoutWish base, const spec::LayoutWish& over) {
+  const auto take = [](auto& to, const auto& from) {
+    if (from) to = from;
+  };
+  take(base.tp, over.tp);
+  take(base.cp, over.cp);
+  take(base.pp, over.pp);
+  take(base.vpp, over.vpp);
+  take(base.dp, over.dp);
+  take(base.ep, over.ep);
+  take(base.etp, over.etp);
+  take(base.micro_batch, over.micro_batch);
+  take(base.zero_stage, over.zero_stage);
+  take(base.shard, over.shard);
+  take(base.recompute_layers, over.recompute_layers);
+  take(base.schedule, over.schedule);
+  take(base.partition, over.partition);
+  take(base.cp_method, over.cp_method);
+  take(base.recompute, over.recompute);
+  take(base.order, over.order);
+  take(base.sequence_parallel, over.sequence_parallel);
+  take(base.offload_optimizer, over.offload_optimizer);
+  take(base.offload_activations, over.offload_activations);
+  return base;
+}
+
+Result<cost::Setting> setting_of(const spec::Run& run, const spec::Catalog& catalog) {
+  cost::Setting setting;
+  if (run.model) {
+    setting.model = *run.model;
+  } else {
+    ASSIGN_OR_RETURN(setting.model, catalog.model(run.model_name).during(run.file + ": model.use"));
+  }
+  ASSIGN_OR_RETURN(setting.cluster,
+                   catalog.cluster(run.cluster_name).during(run.file + ": cluster.use"));
+  ASSIGN_OR_RETURN(setting.chip, catalog.chip(setting.cluster.chip));
+  const std::string stack = run.stack_name.empty() ? setting.cluster.stack : run.stack_name;
+  ASSIGN_OR_RETURN(setting.stack, catalog.stack(stack));
+  setting.precision = run.precision;
+  setting.optimizer = run.optimizer;
+  setting.sequence = run.sequence;
+  setting.gpus = run.gpus.value_or(setting.cluster.gpus);
+  setting.expert_imbalance = run.expert_imbalance.value_or(1);
+  if (setting.gpus > setting.cluster.tiers.back().gpus) {
+    return bad_input(fmt::format("{}: cluster.gpus = {} is more than {} has ({})", run.file,
+                                 setting.gpus, run.cluster_name,
+                                 setting.cluster.tiers.back().gpus));
+  }
+  if (setting.model.context > 0 && run.sequence > setting.model.context &&
+      setting.model.position == spec::Position::learned) {
+    return bad_input(
+        fmt::format("{}: train.sequence = {} is longer than the {} learned positions of {}",
+                    run.file, run.sequence, setting.model.context, setting.model.name));
+  }
+  return setting;
+}
+
+// The limits that no layout changes.
+std::optional<Infeasible> beyond_limits(const spec::Run& run, const cost::Setting& setting) {
+  const auto exceeds = [](const std::optional<Watts>& limit, const spec::Fact<Watts>& need,
+                          double count) {
+    return limit && need.known() && *need.value * count > *limit;
+  };
+  if (exceeds(run.limits.power_per_gpu, setting.chip.power, 1)) {
+    return Infeasible{"limits.power_per_gpu",
+                      written(*setting.chip.power.value) + " (" + setting.chip.title + ")",
+                      written(*run.limits.power_per_gpu)};
+  }
+  if (exceeds(run.limits.power_per_rack, setting.cluster.power_per_gpu, run.gpus_per_rack)) {
+    return Infeasible{"limits.power_per_rack",
+                      fmt::format("{} for {} GPUs",
+                                  written(*setting.cluster.power_per_gpu.value * run.gpus_per_rack),
+                                  run.gpus_per_rack),
+                      written(*run.limits.power_per_rack)};
+  }
+  return std::nullopt;
+}
+
+std::optional<Infeasible> why_nothing(const Plan& plan) {
+  if (!plan.answer.best.empty()) return std::nullopt;
+  if (plan.answer.nearest) {
+    const Outcome& nearest = *plan.answer.nearest;
+    if (nearest.step.memory_max > plan.model->numbers().memory) {
+      return Infeasible{"memory of a GPU",
+                        fmt::format("{}, with {}", written(nearest.step.memory_max),
+                                    layout::written(nearest.layout)),
+                        written(plan.model->numbers().memory)};
+    }
+    return Infeasible{"memory of a host",
+                      fmt::format("{} a GPU, with {}", written(nearest.step.memory.host),
+                                  layout::written(nearest.layout)),
+                      "see the cluster's host_memory"};
+  }
+  for (const Pruned& pruned : plan.answer.pruned) {
+    if (pruned.reason == pruned_by_budget) {
+      return Infeasible{"limits.budget", "every layout that fits costs more",
+                        written(*plan.run.limits.budget)};
+    }
+  }
+  std::string reasons;
+  for (const Pruned& pruned : plan.answer.pruned)
+    reasons += (reasons.empty() ? "" : "; ") + pruned.reason;
+  return Infeasible{"what is legal", "no layout with these degrees is: " + reasons,
+                    fmt::format("{} GPUs", plan.model->setting().gpus)};
+}
+
+Spread spread_of(const spec::Fact<Tokens>& fact) {
+  return {.low = fact.low / *fact.value, .high = fact.high / *fact.value};
+}
+
+// The step by the software's record; the tokens by the critical batch at the best batch; goodput by
+// the failure rate.
+void add_spreads(Plan& plan) {
+  const cost::Setting& setting = plan.model->setting();
+  const spec::StackSpread& spread = setting.stack.spread;
+  const bool experts = setting.model.experts.has_value();
+  const spec::Fact<double>& low = experts ? spread.experts_low : spread.dense_low;
+  const spec::Fact<double>& high = experts ? spread.experts_high : spread.dense_high;
+  plan.step_spread = {.low = low.value.value_or(0.79), .high = high.value.value_or(1.30)};
+  if (plan.answer.best.empty()) {
+    plan.wall_spread = plan.step_spread;
+    return;
+  }
+  const Outcome& best = plan.answer.best.front();
+  if (plan.run.critical_batch && plan.run.critical_batch->known()) {
+    const Spread critical = spread_of(*plan.run.critical_batch);
+    const double share = 0.2 * static_cast<double>(best.global_batch) *
+                         static_cast<double>(plan.run.sequence) /
+                         plan.run.critical_batch->value->in_base();
+    // Tokens are D (1 + share); at the ends of B* the share is divided by its ratio.
+    plan.tokens_spread = {.low = (1 + share / critical.high) / (1 + share),
+                          .high = (1 + share / critical.low) / (1 + share)};
+  }
+  // To first order the loss 1 - goodput grows with the square root of the rate (Young 1974).
+  const spec::Fact<PerSecond>& rate = setting.cluster.failures.per_node;
+  const double loss = 1 - best.goodput;
+  const auto goodput_at = [&](double ratio) { return std::max(0.01, 1 - loss * std::sqrt(ratio)); };
+  const Spread failures = {.low = best.goodput / goodput_at(rate.low / *rate.value),
+                           .high = best.goodput / goodput_at(rate.high / *rate.value)};
+  plan.wall_spread = combined(combined(plan.step_spread, plan.tokens_spread), failures);
+}
+
+void add_assumptions(Plan& plan) {
+  const cost::Setting& setting = plan.model->setting();
+  auto& list = plan.assumptions;
+  list.push_back(fmt::format("software: {} ({})", setting.stack.title, setting.stack.name));
+  if (setting.model.grade == spec::Grade::assumption) {
+    list.push_back(fmt::format("model {}: {}", setting.model.name, setting.model.source));
+  }
+  if (plan.run.critical_batch) {
+    list.push_back(fmt::format(
+        "critical batch {} (grade {}): {}",
+        plan.run.critical_batch->known() ? written(*plan.run.critical_batch->value) : "unknown",
+        spec::name_of(plan.run.critical_batch->grade), plan.run.critical_batch->source));
+  } else {
+    list.push_back("critical batch unknown: the tokens do not depend on the batch");
+  }
+  if (setting.model.experts && !plan.run.expert_imbalance) {
+    list.push_back("experts share the tokens evenly: train.expert_imbalance is not given");
+  }
+  const spec::Fact<PerSecond>& rate = setting.cluster.failures.per_node;
+  if (rate.known()) {
+    list.push_back(fmt::format("failures {} a node (grade {}): {}", written(*rate.value),
+                               spec::name_of(rate.grade), rate.source));
+  }
+  if (plan.objective->dollars_unknown()) list.push_back(*plan.objective->dollars_unknown());
+  if (!setting.cluster.note.empty())
+    list.push_back(fmt::format("{}: {}", setting.cluster.name, setting.cluster.note));
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Plan>> make_plan(spec::Run run, const spec::Catalog& catalog,
+                                        const PlanOptions& options, ThreadPool& threads) {
+  auto plan = std::make_unique<Plan>();
+  plan->run = std::move(run);
+  ASSIGN_OR_RETURN(cost::Setting setting, setting_of(plan->run, catalog));
+  const std::optional<Infeasible> limit = beyond_limits(plan->run, setting);
+  ASSIGN_OR_RETURN(plan->model, cost::StepModel::of(std::move(setting)));
+  const cost::StepModel& model = *plan->model;
+  if (plan->run.tokens) {
+    plan->tokens = *plan->run.tokens;
+  } else {
+    const double active = static_cast<double>(spec::count_parameters(model.setting().model).active);
+    plan->tokens = Tokens::of(plan->run.compute->in_base() / (6 * active));
+  }
+  ASSIGN_OR_RETURN(Objective objective, Objective::of(plan->run, model, plan->tokens));
+  plan->objective = std::move(objective);
+  if (limit) {
+    plan->answer.infeasible = limit;
+  } else {
+    const spec::LayoutWish wish =
+        options.layout ? joined(plan->run.layout, *options.layout) : plan->run.layout;
+    const cost::Setting& of = model.setting();
+    const Space full(model.shape(1), wish, of.stack, of.chip.nvlink_domain);
+    const Space coarse(model.shape(1), wish, of.stack, of.chip.nvlink_domain, true);
+    plan->answer = search(model, *plan->objective, {full, coarse}, options.search, threads);
+    plan->answer.infeasible = why_nothing(*plan);
+  }
+  if (!plan->answer.best.empty()) {
+    const Outcome& best = plan->answer.best.front();
+    const auto gpus = static_cast<int>(best.layout.ranks() + best.spares);
+    plan->gpus_there = model.setting().cluster.complete_on(gpus);
+    if (plan->run.start && (!plan->gpus_there || *plan->gpus_there < *plan->run.start)) {
+      plan->gpus_there = plan->run.start;
+    }
+  }
+  add_spreads(*plan);
+  add_assumptions(*plan);
+  return plan;
+}
+
+}  // namespace celere::plan
