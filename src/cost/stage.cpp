@@ -113,14 +113,29 @@ Holding StageModel::holding_of(const Layout& layout, int stage) const {
   return holding;
 }
 
-std::vector<int> StageModel::profile_by_stage(const Layout& layout) const {
-  std::vector<Holding> holdings;
+std::vector<StageKind> StageModel::kinds(const Layout& layout) const {
+  std::vector<StageKind> kinds;
+  for (int stage = 0; stage < layout.pp; ++stage) {
+    const Holding holding = holding_of(layout, stage);
+    const auto known = std::find_if(kinds.begin(), kinds.end(),
+                                    [&](const StageKind& kind) { return kind.holding == holding; });
+    if (known != kinds.end()) {
+      ++known->stages;
+    } else {
+      kinds.push_back({.holding = holding, .first_stage = stage, .stages = 1});
+    }
+  }
+  return kinds;
+}
+
+std::vector<int> StageModel::kind_by_stage(const Layout& layout) const {
+  const std::vector<StageKind> all = kinds(layout);
   std::vector<int> places;
   for (int stage = 0; stage < layout.pp; ++stage) {
     const Holding holding = holding_of(layout, stage);
-    const auto known = std::find(holdings.begin(), holdings.end(), holding);
-    places.push_back(static_cast<int>(known - holdings.begin()));
-    if (known == holdings.end()) holdings.push_back(holding);
+    const auto found = std::find_if(all.begin(), all.end(),
+                                    [&](const StageKind& kind) { return kind.holding == holding; });
+    places.push_back(static_cast<int>(found - all.begin()));
   }
   return places;
 }
@@ -168,27 +183,25 @@ StageProfile StageModel::profile_of(const LayerCosts& costs, const Holding& hold
 }
 
 StageCosts StageModel::costs(const LayerCosts& costs, const Layout& layout) const {
-  const bool dual = layout.schedule == layout::Schedule::dual_pipe;
+  return this->costs(costs, layout, kinds(layout));
+}
+
+StageCosts StageModel::costs(const LayerCosts& costs, const Layout& layout,
+                             const std::vector<StageKind>& kinds) const {
   const Seconds transfer = expert_transfer(costs, layout);
-  std::vector<Holding> holdings;
   StageCosts out;
-  for (int stage = 0; stage < layout.pp; ++stage) {
-    const Holding holding = holding_of(layout, stage);
-    const auto known = std::find(holdings.begin(), holdings.end(), holding);
-    if (known != holdings.end()) {
-      ++out.profiles[static_cast<std::size_t>(known - holdings.begin())].stages;
-      continue;
-    }
-    holdings.push_back(holding);
-    out.profiles.push_back(profile_of(costs, holding, transfer));
-    out.profiles.back().first_stage = stage;
-    out.profiles.back().stages = 1;
-    if (dual) halve(out.profiles.back());
+  out.profiles.reserve(kinds.size());
+  for (const StageKind& kind : kinds) {
+    StageProfile& profile = out.profiles.emplace_back(profile_of(costs, kind.holding, transfer));
+    profile.first_stage = kind.first_stage;
+    profile.stages = kind.stages;
+    if (layout.schedule == layout::Schedule::dual_pipe) halve(profile);
   }
   sum_up(out);
   out.message = costs.stage_message;
-  for (const LayerCost& cost : costs.kinds)
+  for (const LayerCost& cost : costs.kinds) {
     out.expert_transfer = max(out.expert_transfer, cost.expert_transfer);
+  }
   return out;
 }
 

@@ -59,6 +59,13 @@ struct Holding {
   friend auto operator<=>(const Holding&, const Holding&) = default;
 };
 
+// Stages that hold the same.
+struct StageKind {
+  Holding holding;
+  int first_stage = 0;  // the earliest
+  int stages = 0;       // how many
+};
+
 class StageModel {
  public:
   StageModel(const Setting& setting, const Numbers& numbers, const LayerModel& layers,
@@ -68,11 +75,19 @@ class StageModel {
   // split's axes. REQUIRES: costs are those of the layout's split.
   StageCosts costs(const LayerCosts& costs, const layout::Layout& layout) const;
 
-  // For each stage the place of its profile among those of costs().
-  std::vector<int> profile_by_stage(const layout::Layout& layout) const;
+  // The same in two parts, of which the first depends on pp, vpp, schedule, partition and
+  // recomputation alone.
+  std::vector<StageKind> kinds(const layout::Layout& layout) const;
+  StageCosts costs(const LayerCosts& costs, const layout::Layout& layout,
+                   const std::vector<StageKind>& kinds) const;
+
+  // For each stage the place of its kind among those of kinds(), and so of its profile.
+  std::vector<int> kind_by_stage(const layout::Layout& layout) const;
+
+  // What is exposed of one all-to-all between experts.
+  Seconds expert_transfer(const LayerCosts& costs, const layout::Layout& layout) const;
 
  private:
-  Seconds expert_transfer(const LayerCosts& costs, const layout::Layout& layout) const;
   Holding holding_of(const layout::Layout& layout, int stage) const;
   StageProfile profile_of(const LayerCosts& costs, const Holding& holding, Seconds transfer) const;
 

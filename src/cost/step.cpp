@@ -209,14 +209,20 @@ void StepModel::set_pipeline_parts(StepCost& out, const StageCosts& costs,
       messages(layout, out.micro_batches) * collectives_.point_to_point(costs.message, distance));
 }
 
-Seconds StepModel::with_overhead(Seconds sum, const Layout& layout) const {
-  const double nodes = static_cast<double>(layout.ranks()) / setting_.cluster.gpus_per_node;
-  const double jitter = numbers_.jitter_per_doubling * std::log2(std::max(1.0, nodes));
-  return (sum + numbers_.step_overhead) * (1 + jitter);
+double StepModel::stretch(std::int64_t ranks) const {
+  const double nodes = static_cast<double>(ranks) / setting_.cluster.gpus_per_node;
+  return 1 + numbers_.jitter_per_doubling * std::log2(std::max(1.0, nodes));
 }
 
 StepCost StepModel::cost(const StageCosts& costs, const Layout& layout,
                          std::int64_t global_batch) const {
+  StepCost out = timed(costs, layout, global_batch);
+  set_memory(out, costs, layout);
+  return out;
+}
+
+StepCost StepModel::timed(const StageCosts& costs, const Layout& layout,
+                          std::int64_t global_batch) const {
   StepCost out;
   out.micro_batches = global_batch / (std::int64_t{layout.dp} * layout.micro_batch);
   set_pipeline_parts(out, costs, layout);
@@ -234,9 +240,8 @@ StepCost StepModel::cost(const StageCosts& costs, const Layout& layout,
   }
   Seconds sum;
   for (const Seconds part : out.parts) sum += part;
-  out.time = with_overhead(sum, layout);
+  out.time = (sum + numbers_.step_overhead) * stretch(layout.ranks());
   set(StepPart::overhead, out.time - sum);
-  set_memory(out, costs, layout);
   return out;
 }
 
@@ -267,7 +272,7 @@ std::vector<Memory> StepModel::memory_by_stage(const Layout& layout,
   const std::int64_t micro_batches = global_batch / (std::int64_t{layout.dp} * layout.micro_batch);
   const MemoryQuestion question{setting_, numbers_, bytes_, costs, layout, micro_batches};
   std::vector<Memory> stages;
-  for (const int profile : stages_.profile_by_stage(layout)) {
+  for (const int profile : stages_.kind_by_stage(layout)) {
     const int stage = static_cast<int>(stages.size());
     stages.push_back(memory_of(question, costs.profiles[static_cast<std::size_t>(profile)], stage));
   }
@@ -311,10 +316,20 @@ Bytes StepModel::checkpoint_bytes() const {
   return Bytes::of((bytes_.parameter + bytes_.master + bytes_.optimizer) * parameters_);
 }
 
-StepModel::ComputeFloor StepModel::compute_floor(const LayerCosts& costs) const {
+// All-to-all is fastest where the experts lie on neighbouring ranks, as they do when dp comes
+// before pp; only DualPipe hides it behind the other direction's compute.
+StepModel::ComputeFloor StepModel::compute_floor(const LayerCosts& costs, Layout cut) const {
+  cut.dp = cut.ep * cut.etp;
+  cut.order = layout::RankOrder::tp_cp_dp_pp;
+  const auto& schedules = setting_.stack.schedules;
+  const bool hides =
+      std::find(schedules.begin(), schedules.end(), Schedule::dual_pipe) != schedules.end();
+  const Seconds transfer = hides ? Seconds{} : stages_.expert_transfer(costs, cut);
   Seconds ends = costs.embedding.times[0].total() + costs.head.times[0].total();
   if (setting_.model.mtp_layers > 0) ends += costs.mtp.times[0].total();
-  ComputeFloor floor{.all = ends, .input_only = ends};
+  ComputeFloor floor{.all = ends,
+                     .input_only = ends,
+                     .again = Seconds::of(std::numeric_limits<double>::infinity())};
   for (std::size_t kind = 0; kind < costs.kinds.size(); ++kind) {
     const LayerCost& cost = costs.kinds[kind];
     const Seconds forward = cost.tp_forward + cost.cp_forward;
@@ -323,8 +338,13 @@ StepModel::ComputeFloor StepModel::compute_floor(const LayerCosts& costs) const 
       return cost.times[static_cast<std::size_t>(keep)].total();
     };
     const double count = layers_of_kind_[kind];
-    floor.all += count * (total(Keep::all) + forward + backward);
-    floor.input_only += count * (total(Keep::input_only) + 2 * forward + backward);
+    const double transfers = cost.expert_transfer > Bytes{} ? 1 : 0;
+    const Seconds once = total(Keep::all) + forward + backward + 4 * transfers * transfer;
+    const Seconds twice =
+        total(Keep::input_only) + 2 * forward + backward + 6 * transfers * transfer;
+    floor.all += count * once;
+    floor.input_only += count * twice;
+    floor.again = min(floor.again, twice - once);
   }
   return floor;
 }
@@ -336,7 +356,7 @@ Seconds StepModel::step_floor(const StageCosts& costs, const Layout& layout,
   set_pipeline_parts(out, costs, layout);
   Seconds sum;
   for (const Seconds part : out.parts) sum += part;
-  return with_overhead(sum, layout);
+  return sum;
 }
 
 // Some stage has a layer: ZeRO 3 gathers two in turn and has the gradients of one, the other stages

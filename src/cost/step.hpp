@@ -73,9 +73,21 @@ class StepModel {
   StageCosts stage_costs(const LayerCosts& costs, const layout::Layout& layout) const {
     return stages_.costs(costs, layout);
   }
+  StageCosts stage_costs(const LayerCosts& costs, const layout::Layout& layout,
+                         const std::vector<StageKind>& kinds) const {
+    return stages_.costs(costs, layout, kinds);
+  }
+  std::vector<StageKind> stage_kinds(const layout::Layout& layout) const {
+    return stages_.kinds(layout);
+  }
   StepCost cost(const StageCosts& costs, const layout::Layout& layout,
                 std::int64_t global_batch) const;
 
+  // Only its time.
+  Seconds step_time(const StageCosts& costs, const layout::Layout& layout,
+                    std::int64_t global_batch) const {
+    return timed(costs, layout, global_batch).time;
+  }
   // Only its memory: memory, memory_max and heaviest_stage are set. Cheaper where most do not fit.
   StepCost memory_only(const StageCosts& costs, const layout::Layout& layout,
                        std::int64_t global_batch) const;
@@ -105,9 +117,12 @@ class StepModel {
   struct ComputeFloor {
     Seconds all;  // of one micro-batch through all layers, embedding and head, tp and cp included
     Seconds input_only;  // the same with every layer run twice
+    Seconds again;       // what running the cheapest kind of layer again adds
   };
-  ComputeFloor compute_floor(const LayerCosts& costs) const;
-  // Of a layout with these stages, whatever its replicas do.
+  ComputeFloor compute_floor(const LayerCosts& costs, layout::Layout cut) const;
+  // What the slowest of so many nodes makes of a step: 1 + jitter log2(nodes).
+  double stretch(std::int64_t ranks) const;
+  // Of a layout with these stages, whatever its replicas do; without step_overhead and stretch.
   Seconds step_floor(const StageCosts& costs, const layout::Layout& layout,
                      std::int64_t global_batch) const;
   // Of any layout with this cut of a layer.
@@ -123,8 +138,9 @@ class StepModel {
   // The parts that replicas and offloading do not change, without the overhead.
   void set_pipeline_parts(StepCost& out, const StageCosts& costs,
                           const layout::Layout& layout) const;
+  StepCost timed(const StageCosts& costs, const layout::Layout& layout,
+                 std::int64_t global_batch) const;
   void set_memory(StepCost& out, const StageCosts& costs, const layout::Layout& layout) const;
-  Seconds with_overhead(Seconds sum, const layout::Layout& layout) const;
   Seconds optimizer_time(const StageProfile& profile, const layout::Layout& layout) const;
 
   Setting setting_;

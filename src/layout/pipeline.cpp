@@ -21,12 +21,13 @@ ChunkLayers chunk_layers(const Layout& layout, int layers, int chunk) {
 
 int longest_chunk(const Layout& layout, int layers) {
   const int chunks = layout.pp * layout.vpp;
-  if (layout.partition == Partition::even) return layers / chunks;
-  int longest = 0;
-  for (int chunk = 0; chunk < chunks; ++chunk) {
-    longest = std::max(longest, chunk_layers(layout, layers, chunk).count);
-  }
-  return longest;
+  if (layout.partition == Partition::even || chunks == 1) return layers / chunks;
+  // Of the layers + 2 slots the last `left` chunks by turns get one more; the first chunk gives a
+  // slot to the embedding, the last one (which always has one more, if any has) to the head.
+  const int slots = (layers + 2) / chunks;
+  const int left = (layers + 2) % chunks;
+  if (chunks == 2) return slots - 1 + left;
+  return slots + (left >= 2 ? 1 : 0);
 }
 
 std::int64_t chunks_in_flight(const Layout& layout, int stage, std::int64_t micro_batches) {

@@ -42,18 +42,30 @@ const Training& CutSearch::training_of(int place) const {
   return scene_.objective.trainings()[static_cast<std::size_t>(place)];
 }
 
+void CutSearch::count_bound(double bound, std::int64_t count) {
+  bound_least_ = bound_count_ == 0 ? bound : std::min(bound_least_, bound);
+  bound_count_ += count;
+}
+
 Found CutSearch::search(const Layout& cut) {
-  group_ = fmt::format("tp = {}", cut.tp);
   layout::Shape shape = scene_.model.shape(1);
   shape.gpus = scene_.objective.ranks_max();
   const auto rule = layout::illegal(cut, shape);
   if (rule && (*rule <= Illegal::cp_heads || *rule == Illegal::ranks)) {
-    found_.add_pruned("", layout::reason(*rule), 0);
-    return std::move(found_);
+    count_illegal(*rule);
+  } else {
+    for (const int micro_batch : scene_.micro_batches) {
+      if (!search_micro_batch(cut, micro_batch)) break;
+      ++micro_batch_place_;
+    }
   }
-  for (const int micro_batch : scene_.micro_batches) {
-    if (!search_micro_batch(cut, micro_batch)) break;
+  for (std::size_t i = 0; i < illegal_.size(); ++i) {
+    if (illegal_[i] == 0) continue;
+    found_.add_pruned("", layout::reason(static_cast<Illegal>(i)), 0, illegal_[i]);
   }
+  const std::string group = fmt::format("tp = {}", cut.tp);
+  if (bound_count_ > 0) found_.add_pruned(group, pruned_by_bound, bound_least_, bound_count_);
+  if (memory_count_ > 0) found_.add_pruned(group, pruned_by_memory, 0, memory_count_);
   return std::move(found_);
 }
 
@@ -69,12 +81,12 @@ bool CutSearch::search_micro_batch(Layout layout, int micro_batch) {
           layout::illegal(layout, scene_.model.shape(std::int64_t{layout.dp} * micro_batch));
       layout.dp = 1;
       if (rule && *rule < Illegal::expert_fold) {
-        found_.add_pruned("", layout::reason(*rule), 0);
+        count_illegal(*rule);
         continue;
       }
       const LayerCosts costs = scene_.model.layer_costs(LayerSplit::of(layout));
       if (!scene_.exhaustive && scene_.model.memory_floor(costs) > scene_.model.numbers().memory) {
-        found_.add_pruned(group_, pruned_by_memory, 0);
+        ++memory_count_;
         continue;
       }
       some_fit = true;
@@ -85,26 +97,26 @@ bool CutSearch::search_micro_batch(Layout layout, int micro_batch) {
 }
 
 void CutSearch::search_split(Layout layout, const LayerCosts& costs) {
-  cost::StepModel::ComputeFloor floor = scene_.model.compute_floor(costs);
+  cost::StepModel::ComputeFloor floor = scene_.model.compute_floor(costs, layout);
   floor.all *= rounding;
   floor.input_only *= rounding;
+  floor.again *= rounding;
   const double tp_cp = static_cast<double>(layout.tp) * layout.cp;
   const double rank_seconds =
       scene_.sequences_min / layout.micro_batch * floor.all.in_base() * tp_cp;
   const double bound = scene_.objective.bound_of_work(rank_seconds, scene_.objective.ranks_max());
   if (bound > limit()) {
-    found_.add_pruned(group_, pruned_by_bound, bound);
+    count_bound(bound);
     return;
   }
   for (const int pp : scene_.space.pp()) {
     layout.pp = pp;
     layout.dp = 1;
     if (layout.ranks() > scene_.objective.ranks_max()) {
-      found_.add_pruned("", layout::reason(Illegal::ranks), 0);
+      count_illegal(Illegal::ranks);
       continue;
     }
-    const std::vector<Replicas> replicas =
-        promising(replicas_of(layout), layout, floor.all / pp, Seconds{});
+    const std::vector<Replicas> replicas = replicas_of(layout, floor.all / pp);
     if (replicas.empty()) continue;
     for (const layout::RankOrder order : scene_.space.orders(pp)) {
       layout.order = order;
@@ -125,7 +137,7 @@ void CutSearch::search_pipeline(Layout layout, const LayerCosts& costs,
   shape.gpus = scene_.objective.ranks_max();
   const auto rule = layout::illegal(layout, shape);
   if (rule && *rule >= Illegal::pp_layers && *rule <= Illegal::vpp_schedule) {
-    found_.add_pruned("", layout::reason(*rule), 0);
+    count_illegal(*rule);
     return;
   }
   // Of these schedules the other stages' time is idle once a step, 1 / vpp of it; the least of
@@ -138,72 +150,103 @@ void CutSearch::search_pipeline(Layout layout, const LayerCosts& costs,
   for (const RecomputeChoice& recompute : scene_.space.recomputes(longest)) {
     layout.recompute = recompute.recompute;
     layout.recompute_layers = recompute.layers;
-    const Seconds all =
-        recompute.recompute == layout::Recompute::full ? floor.input_only : floor.all;
-    std::vector<Replicas> left = promising(replicas, layout, all / layout.pp, idle * all);
-    left = legal_ones(left, layout, shape);
+    Seconds all = floor.all;
+    if (recompute.recompute == layout::Recompute::full) all = floor.input_only;
+    if (recompute.recompute == layout::Recompute::full_for_some) {
+      // The shortest chunk has at most two layers less than the longest (layout/pipeline.hpp).
+      const int each = std::min(recompute.layers, std::max(0, longest - 2));
+      all += static_cast<double>(layout.pp) * layout.vpp * each * floor.again;
+    }
+    const std::vector<Replicas> left = legal_ones(replicas, layout, all / layout.pp, idle * all);
     if (left.empty()) continue;
-    const StageCosts stages = scene_.model.stage_costs(costs, layout);
+    const StageCosts stages = scene_.model.stage_costs(costs, layout, kinds_of(layout));
     for (const Replicas& one : left) {
       layout.dp = one.dp;
-      Seconds working;
+      Seconds parts;
       for (const Training::Phase& phase : training_of(one.training).phases) {
-        working += phase.steps * scene_.model.step_floor(stages, layout, phase.global_batch);
+        parts += phase.steps * scene_.model.step_floor(stages, layout, phase.global_batch);
       }
-      if (promising(layout, working * rounding)) evaluate_all(layout, one, stages);
+      const double bound =
+          scene_.objective.bound_of_parts(parts * rounding, one.steps, one.ceiling);
+      if (bound <= limit()) {
+        evaluate_all(layout, one, stages);
+      } else {
+        count_bound(bound);
+      }
     }
   }
 }
 
-std::vector<CutSearch::Replicas> CutSearch::replicas_of(const Layout& layout) const {
+const std::vector<cost::StageKind>& CutSearch::kinds_of(const Layout& layout) {
+  const std::array<int, 6> key = {layout.pp,
+                                  layout.vpp,
+                                  static_cast<int>(layout.schedule),
+                                  static_cast<int>(layout.partition),
+                                  static_cast<int>(layout.recompute),
+                                  layout.recompute_layers};
+  const auto known = kinds_.find(key);
+  if (known != kinds_.end()) return known->second;
+  return kinds_.emplace(key, scene_.model.stage_kinds(layout)).first->second;
+}
+
+const Objective::Ceiling& CutSearch::ceiling_of(std::int64_t ranks) {
+  auto known = ceilings_.find(ranks);
+  if (known == ceilings_.end()) {
+    known = ceilings_.emplace(ranks, scene_.objective.ceiling(ranks)).first;
+  }
+  return known->second;
+}
+
+std::vector<CutSearch::Replicas> CutSearch::replicas_of(Layout layout, Seconds each) {
   std::vector<Replicas> all;
-  const std::int64_t most = scene_.objective.ranks_max() / layout.ranks();
-  const auto& trainings = scene_.objective.trainings();
-  for (std::size_t i = 0; i < trainings.size(); ++i) {
-    if (trainings[i].legal_batch % layout.micro_batch != 0) continue;
-    for (const int dp : scene_.space.dp(most, trainings[i].legal_batch / layout.micro_batch)) {
-      all.push_back({static_cast<int>(i), dp});
+  const std::int64_t block = layout.ranks();
+  const std::int64_t most = scene_.objective.ranks_max() / block;
+  const double now = limit();
+  for (std::size_t i = 0; i < scene_.trainings.size(); ++i) {
+    const Scene::PerTraining& training = scene_.trainings[i];
+    const std::vector<int>& degrees = training.dp[micro_batch_place_];
+    // From the largest down: the time is at least so many micro-batches, whatever is lost to
+    // failures, so below some degree all are too slow.
+    auto dp = std::upper_bound(degrees.begin(), degrees.end(), most);
+    while (dp != degrees.begin()) {
+      --dp;
+      const double batches = training.sequences / (static_cast<double>(layout.micro_batch) * *dp);
+      const Seconds working = batches * each;
+      if (scene_.objective.by_time() && working.in_base() > now) {
+        count_bound(working.in_base(), dp - degrees.begin() + 1);
+        break;
+      }
+      const Replicas one{.training = static_cast<int>(i),
+                         .dp = *dp,
+                         .batches = batches,
+                         .steps = training.steps,
+                         .ceiling = ceiling_of(block * *dp)};
+      if (promising(one, each, Seconds{}, now)) all.push_back(one);
     }
   }
   return all;
 }
 
-bool CutSearch::promising(const Layout& layout, Seconds working) {
-  const double now = limit();
-  if (now == infinite) return true;
-  const std::int64_t ranks = layout.ranks();
-  auto ceiling = ceilings_.find(ranks);
-  if (ceiling == ceilings_.end()) {
-    ceiling = ceilings_.emplace(ranks, scene_.objective.ceiling(ranks)).first;
-  }
-  const double bound = scene_.objective.bound(working, ceiling->second);
+bool CutSearch::promising(const Replicas& one, Seconds each, Seconds once, double now) {
+  const Seconds parts = one.batches * each + one.steps * once;
+  const double bound = scene_.objective.bound_of_parts(parts, one.steps, one.ceiling);
   if (bound <= now) return true;
-  found_.add_pruned(group_, pruned_by_bound, bound);
+  count_bound(bound);
   return false;
 }
 
-std::vector<CutSearch::Replicas> CutSearch::promising(const std::vector<Replicas>& replicas,
-                                                      Layout layout, Seconds each, Seconds once) {
-  std::vector<Replicas> left;
-  for (const Replicas& one : replicas) {
-    layout.dp = one.dp;
-    const double batches = scene_.sequences[static_cast<std::size_t>(one.training)] /
-                           (static_cast<double>(layout.micro_batch) * one.dp);
-    double steps = 0;
-    for (const Training::Phase& phase : training_of(one.training).phases) steps += phase.steps;
-    if (promising(layout, batches * each + steps * once)) left.push_back(one);
-  }
-  return left;
-}
-
 std::vector<CutSearch::Replicas> CutSearch::legal_ones(const std::vector<Replicas>& replicas,
-                                                       Layout layout, layout::Shape shape) {
+                                                       Layout layout, Seconds each, Seconds once) {
   std::vector<Replicas> legal;
+  layout::Shape shape = scene_.model.shape(1);
+  shape.gpus = scene_.objective.ranks_max();
+  const double now = limit();
   for (const Replicas& one : replicas) {
+    if (!promising(one, each, once, now)) continue;
     layout.dp = one.dp;
     shape.global_batch = training_of(one.training).legal_batch;
     if (const auto rule = layout::illegal(layout, shape)) {
-      found_.add_pruned("", layout::reason(*rule), 0);
+      count_illegal(*rule);
     } else {
       legal.push_back(one);
     }
@@ -211,27 +254,60 @@ std::vector<CutSearch::Replicas> CutSearch::legal_ones(const std::vector<Replica
   return legal;
 }
 
+// Offloading frees memory and takes time. So what does not fit with both kinds of it does not fit
+// at all, and what is too slow with neither is too slow with either.
 void CutSearch::evaluate_all(Layout layout, const Replicas& one, const StageCosts& stages) {
   const int replicas = layout.dp * layout.cp;
   auto choices = choices_.find(replicas);
   if (choices == choices_.end()) {
-    choices = choices_.emplace(replicas, scene_.space.replicas(replicas)).first;
+    choices = choices_.emplace(replicas, scene_.space.replicas(layout.tp, replicas)).first;
   }
   const std::int64_t batch = training_of(one.training).largest_batch();
   for (const ReplicaChoice& choice : choices->second) {
     layout.zero_stage = choice.zero_stage;
     layout.shard = choice.shard;
-    layout.offload_optimizer = choice.offload_optimizer;
-    layout.offload_activations = choice.offload_activations;
-    if (!scene_.exhaustive) {
-      const cost::StepCost memory = scene_.model.memory_only(stages, layout, batch);
-      if (!scene_.model.fits(memory)) {
-        found_.add_too_big({infinite, memory.memory_max.in_base(), one.training, layout});
+    if (!scene_.exhaustive && !fits_with_offload(layout, one.training, stages)) continue;
+    if (!scene_.exhaustive && scene_.space.offloads().size() > 1) {
+      layout.offload_optimizer = layout.offload_activations = false;
+      Seconds working;
+      for (const Training::Phase& phase : training_of(one.training).phases) {
+        working += phase.steps * scene_.model.step_time(stages, layout, phase.global_batch);
+      }
+      const double bound = scene_.objective.bound(working * rounding, one.ceiling);
+      if (bound > limit()) {
+        count_bound(bound, static_cast<std::int64_t>(scene_.space.offloads().size()));
         continue;
       }
     }
-    evaluate(layout, one.training, stages);
+    for (const OffloadChoice& offload : scene_.space.offloads()) {
+      layout.offload_optimizer = offload.optimizer;
+      layout.offload_activations = offload.activations;
+      if (!scene_.exhaustive) {
+        const cost::StepCost memory = scene_.model.memory_only(stages, layout, batch);
+        if (!scene_.model.fits(memory)) {
+          found_.add_too_big({infinite, memory.memory_max.in_base(), one.training, layout});
+          continue;
+        }
+      }
+      evaluate(layout, one.training, stages);
+    }
   }
+}
+
+bool CutSearch::fits_with_offload(Layout layout, int training, const StageCosts& stages) {
+  bool optimizer = false, activations = false;
+  for (const OffloadChoice& offload : scene_.space.offloads()) {
+    optimizer |= offload.optimizer;
+    activations |= offload.activations;
+  }
+  layout.offload_optimizer = optimizer;
+  layout.offload_activations = activations;
+  const std::int64_t batch = training_of(training).largest_batch();
+  const cost::StepCost least = scene_.model.memory_only(stages, layout, batch);
+  if (least.memory_max <= scene_.model.numbers().memory) return true;
+  found_.add_too_big({infinite, least.memory_max.in_base(), training, layout},
+                     static_cast<std::int64_t>(scene_.space.offloads().size()));
+  return false;
 }
 
 void CutSearch::evaluate(const Layout& layout, int training, const StageCosts& stages) {

@@ -1,8 +1,9 @@
 // The part of a search below one cut of a layer (tp, sp, cp and its method). See plan/search.hpp.
 #pragma once
 
+#include <array>
 #include <map>
-#include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "plan/found.hpp"
@@ -20,8 +21,14 @@ struct Scene {
   bool count_distinct = false;
   int best = 10;
   std::vector<int> micro_batches;  // that divide the batch of some training
-  std::vector<double> sequences;   // of each training in all
-  double sequences_min = 0;
+  double sequences_min = 0;        // of the trainings
+  struct PerTraining {
+    double sequences = 0;  // in all
+    double steps = 0;
+    // For each micro-batch the degrees of data parallelism that it allows, ascending.
+    std::vector<std::vector<int>> dp;
+  };
+  std::vector<PerTraining> trainings;
 };
 
 class CutSearch {
@@ -36,6 +43,9 @@ class CutSearch {
   struct Replicas {
     int training;
     int dp;
+    double batches;  // micro-batches of a replica in all steps
+    double steps;
+    Objective::Ceiling ceiling;
   };
 
   double limit() const;
@@ -46,22 +56,31 @@ class CutSearch {
                        const cost::StepModel::ComputeFloor& floor,
                        const std::vector<Replicas>& replicas);
   void evaluate_all(layout::Layout layout, const Replicas& one, const cost::StageCosts& stages);
+  bool fits_with_offload(layout::Layout layout, int training, const cost::StageCosts& stages);
   void evaluate(const layout::Layout& layout, int training, const cost::StageCosts& stages);
 
-  std::vector<Replicas> replicas_of(const layout::Layout& layout) const;
+  // Those whose objective may be within the limit if a micro-batch takes at least `each`.
+  std::vector<Replicas> replicas_of(layout::Layout layout, Seconds each);
+  // Of those again, with steps that take `once` more, the legal ones.
   std::vector<Replicas> legal_ones(const std::vector<Replicas>& replicas, layout::Layout layout,
-                                   layout::Shape shape);
-  // Those whose objective may be within the limit if a micro-batch takes at least `each`, and a
-  // step `once` more.
-  std::vector<Replicas> promising(const std::vector<Replicas>& replicas, layout::Layout layout,
-                                  Seconds each, Seconds once);
-  bool promising(const layout::Layout& layout, Seconds working);
+                                   Seconds each, Seconds once);
+  bool promising(const Replicas& one, Seconds each, Seconds once, double now);
+  const Objective::Ceiling& ceiling_of(std::int64_t ranks);
+  void count_illegal(layout::Illegal rule) { ++illegal_[static_cast<std::size_t>(rule)]; }
+  void count_bound(double bound, std::int64_t count = 1);
   const Training& training_of(int place) const;
+  const std::vector<cost::StageKind>& kinds_of(const layout::Layout& layout);
 
   const Scene& scene_;
   double limit_;
   Found found_;
-  std::string group_;
+  std::size_t micro_batch_place_ = 0;  // of scene_.micro_batches
+  std::array<std::int64_t, layout::illegal_count> illegal_{};
+  std::int64_t bound_count_ = 0;
+  double bound_least_ = 0;
+  std::int64_t memory_count_ = 0;
+  std::map<std::array<int, 6>, std::vector<cost::StageKind>>
+      kinds_;                                            // by pipeline and recomputation
   std::map<std::int64_t, Objective::Ceiling> ceilings_;  // by ranks
   std::map<int, std::vector<ReplicaChoice>> choices_;    // by replicas
 };

@@ -41,12 +41,12 @@ void Found::add_to_front(const Candidate& candidate) {
   front_.insert(front_.erase(place, end), candidate);
 }
 
-void Found::add_too_big(const Candidate& candidate) {
+void Found::add_too_big(const Candidate& candidate, std::int64_t count) {
   if (too_big_ == 0 ||
       std::pair(candidate.memory, candidate) < std::pair(smallest_.memory, smallest_)) {
     smallest_ = candidate;
   }
-  ++too_big_;
+  too_big_ += count;
 }
 
 void Found::add_pruned(const std::string& group, const std::string& reason, double bound,
@@ -67,8 +67,7 @@ void Found::merge(const Found& other) {
     add_pruned(key.first, key.second, reason.bound, reason.count);
   }
   if (other.too_big_ > 0) {
-    add_too_big(other.smallest_);
-    too_big_ += other.too_big_ - 1;
+    add_too_big(other.smallest_, other.too_big_);
   }
   searched += other.searched;
 }

@@ -39,8 +39,8 @@ class Found {
   explicit Found(int best) : best_max_(best) {}
 
   void add(const Candidate& candidate);
-  // A layout that needs more memory than there is.
-  void add_too_big(const Candidate& candidate);
+  // A layout that needs more memory than there is, and `count` - 1 more that need no less.
+  void add_too_big(const Candidate& candidate, std::int64_t count = 1);
   // `count` groups or layouts that were passed over; `bound` 0 where the reason is not a bound.
   void add_pruned(const std::string& group, const std::string& reason, double bound,
                   std::int64_t count = 1);

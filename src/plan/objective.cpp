@@ -168,11 +168,13 @@ Outcome Objective::outcome(const cost::StageCosts& costs, const layout::Layout& 
 // No layout of so many ranks has a greater goodput: the blocking part of its checkpoint is at least
 // the storage's, its machines are past their first weeks.
 Objective::Ceiling Objective::ceiling(std::int64_t ranks) const {
-  if (run_->on_lost_replica == spec::LostReplica::go_on) return {.ranks = ranks, .goodput = 1};
+  Ceiling ceiling{.ranks = ranks, .goodput = 1, .stretch = model_->stretch(ranks)};
+  if (run_->on_lost_replica == spec::LostReplica::go_on) return ceiling;
   const cost::FailureModel least = failures(ranks, Seconds{});
   const Seconds every =
       run_->checkpoint_every ? *run_->checkpoint_every : cost::best_interval(least);
-  return {.ranks = ranks, .goodput = cost::useful_share(least, every)};
+  ceiling.goodput = cost::useful_share(least, every);
+  return ceiling;
 }
 
 double Objective::bound(Seconds working, const Ceiling& ceiling) const {

@@ -67,16 +67,22 @@ class Objective {
   struct Ceiling {
     std::int64_t ranks = 0;
     double goodput = 1;
+    double stretch = 1;  // of a step, by the slowest of so many nodes
   };
   Ceiling ceiling(std::int64_t ranks) const;
   // Least objective of a layout under this ceiling whose steps take at least `working` in all.
   double bound(Seconds working, const Ceiling& ceiling) const;
+  // The same where `parts` are summed over the steps without their overhead.
+  double bound_of_parts(Seconds parts, double steps, const Ceiling& ceiling) const {
+    return bound((parts + steps * model_->numbers().step_overhead) * ceiling.stretch, ceiling);
+  }
   // The same where only the product of ranks and time is bounded, with at most `ranks_max` ranks.
   double bound_of_work(double rank_seconds, std::int64_t ranks_max) const;
 
   // The ranks that gpus, spares and power allow, and what limits them in words.
   std::int64_t ranks_max() const { return ranks_max_; }
   const std::string& ranks_limit() const { return ranks_limit_; }
+  bool by_time() const { return run_->goal == spec::Goal::time; }
   bool within_budget(const Outcome& outcome) const;
   const std::optional<std::string>& dollars_unknown() const { return dollars_unknown_; }
 

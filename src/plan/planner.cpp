@@ -205,8 +205,10 @@ Result<std::unique_ptr<Plan>> make_plan(spec::Run run, const spec::Catalog& cata
     const spec::LayoutWish wish =
         options.layout ? joined(plan->run.layout, *options.layout) : plan->run.layout;
     const cost::Setting& of = model.setting();
-    const Space full(model.shape(1), wish, of.stack, of.chip.nvlink_domain);
-    const Space coarse(model.shape(1), wish, of.stack, of.chip.nvlink_domain, true);
+    std::vector<std::int64_t> domains = {of.chip.nvlink_domain};
+    for (const spec::Tier& tier : of.cluster.tiers) domains.push_back(tier.gpus);
+    const Space full(model.shape(1), wish, of.stack, domains);
+    const Space coarse(model.shape(1), wish, of.stack, domains, true);
     plan->answer = search(model, *plan->objective, {full, coarse}, options.search, threads);
     plan->answer.infeasible = why_nothing(*plan);
   }

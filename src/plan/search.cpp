@@ -1,6 +1,8 @@
 #include "plan/search.hpp"
 
 #include <algorithm>
+#include <limits>
+#include <map>
 #include <set>
 
 #include "plan/cut_search.hpp"
@@ -14,6 +16,9 @@ using layout::Layout;
 
 constexpr std::size_t cuts_a_round = 8;
 
+using Cut = std::pair<int, int>;  // tp, cp
+Cut cut_of(const Layout& layout) { return {layout.tp, layout.cp}; }
+
 Scene scene_of(const cost::StepModel& model, const Objective& objective, const Space& space,
                const SearchOptions& options) {
   Scene scene{.model = model,
@@ -23,20 +28,29 @@ Scene scene_of(const cost::StepModel& model, const Objective& objective, const S
               .count_distinct = options.count_distinct,
               .best = options.best,
               .micro_batches = {},
-              .sequences = {}};
+              .trainings = {}};
   std::set<int> micro_batches;
   for (const Training& training : objective.trainings()) {
     for (const int divisor : space.micro_batches(training.legal_batch)) {
       micro_batches.insert(divisor);
     }
-    double sequences = 0;
-    for (const Training::Phase& phase : training.phases) {
-      sequences += phase.steps * static_cast<double>(phase.global_batch);
-    }
-    scene.sequences.push_back(sequences);
   }
   scene.micro_batches.assign(micro_batches.begin(), micro_batches.end());
-  scene.sequences_min = *std::min_element(scene.sequences.begin(), scene.sequences.end());
+  scene.sequences_min = std::numeric_limits<double>::infinity();
+  for (const Training& training : objective.trainings()) {
+    Scene::PerTraining& per = scene.trainings.emplace_back();
+    for (const Training::Phase& phase : training.phases) {
+      per.sequences += phase.steps * static_cast<double>(phase.global_batch);
+      per.steps += phase.steps;
+    }
+    scene.sequences_min = std::min(scene.sequences_min, per.sequences);
+    for (const int micro_batch : scene.micro_batches) {
+      std::vector<int>& degrees = per.dp.emplace_back();
+      if (training.legal_batch % micro_batch == 0) {
+        degrees = space.dp(training.legal_batch / micro_batch);
+      }
+    }
+  }
   return scene;
 }
 
@@ -88,11 +102,11 @@ Answer answer_of(const Scene& scene, const Found& found) {
   return answer;
 }
 
-// All cuts of the scene's space, in rounds; nothing above `limit` counts. `points` collects the
-// distinct (time, memory).
-Found search_cuts(const Scene& scene, double limit, ThreadPool& threads,
-                  std::vector<std::uint64_t>& points) {
-  const std::vector<Layout>& cuts = scene.space.dense_splits();
+// All of `cuts`, in rounds; nothing above `limit` counts. `points` collects the distinct (time,
+// memory), `bests` the best objective of each cut.
+Found search_cuts(const Scene& scene, const std::vector<Layout>& cuts, double limit,
+                  ThreadPool& threads, std::vector<std::uint64_t>& points,
+                  std::map<Cut, double>& bests) {
   Found found(scene.best);
   for (std::size_t from = 0; from < cuts.size(); from += cuts_a_round) {
     const std::size_t count = std::min(cuts_a_round, cuts.size() - from);
@@ -100,9 +114,12 @@ Found search_cuts(const Scene& scene, double limit, ThreadPool& threads,
     threads.for_each_index(count, [&](std::size_t i) {
       parts[i] = CutSearch(scene, std::min(limit, found.limit())).search(cuts[from + i]);
     });
-    for (const Found& part : parts) {
-      found.merge(part);
-      points.insert(points.end(), part.points.begin(), part.points.end());
+    for (std::size_t i = 0; i < count; ++i) {
+      found.merge(parts[i]);
+      if (!parts[i].best().empty()) {
+        bests.emplace(cut_of(cuts[from + i]), parts[i].best().front().objective);
+      }
+      points.insert(points.end(), parts[i].points.begin(), parts[i].points.end());
     }
     std::sort(points.begin(), points.end());
     points.erase(std::unique(points.begin(), points.end()), points.end());
@@ -115,14 +132,24 @@ Found search_cuts(const Scene& scene, double limit, ThreadPool& threads,
 Answer search(const cost::StepModel& model, const Objective& objective, const Spaces& spaces,
               const SearchOptions& options, ThreadPool& threads) {
   std::vector<std::uint64_t> points;
+  std::map<Cut, double> bests;
+  std::vector<Layout> cuts = spaces.full.dense_splits();
   double limit = std::numeric_limits<double>::infinity();
   if (!options.exhaustive) {
     const Scene coarse = scene_of(model, objective, spaces.coarse, options);
-    limit = search_cuts(coarse, limit, threads, points).limit();
+    const std::vector<Layout>& few = spaces.coarse.dense_splits();
+    limit = search_cuts(coarse, few, limit, threads, points, bests).limit();
     points.clear();
+    // What was good in the coarse space first: the bounds bite from the first round.
+    const auto best_of = [&](const Layout& cut) {
+      const auto known = bests.find(cut_of(cut));
+      return known == bests.end() ? std::numeric_limits<double>::infinity() : known->second;
+    };
+    std::stable_sort(cuts.begin(), cuts.end(),
+                     [&](const Layout& a, const Layout& b) { return best_of(a) < best_of(b); });
   }
   const Scene scene = scene_of(model, objective, spaces.full, options);
-  Answer answer = answer_of(scene, search_cuts(scene, limit, threads, points));
+  Answer answer = answer_of(scene, search_cuts(scene, cuts, limit, threads, points, bests));
   answer.distinct = static_cast<std::int64_t>(points.size());
   return answer;
 }

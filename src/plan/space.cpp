@@ -34,15 +34,15 @@ std::vector<int> divisors_of(std::int64_t number) {
 }
 
 Space::Space(const layout::Shape& shape, const spec::LayoutWish& wish, const spec::Stack& stack,
-             int domain, bool coarse)
-    : shape_(shape), wish_(wish), stack_(stack), coarse_(coarse) {
+             std::vector<std::int64_t> domains, bool coarse)
+    : shape_(shape), wish_(wish), stack_(stack), domains_(std::move(domains)), coarse_(coarse) {
   for (const int tp : wished_or(wish.tp, divisors_of(shape.heads))) {
     for (const bool sp : wished_or(wish.sequence_parallel, {false, true})) {
       for (const int cp :
            wished_or(wish.cp, divisors_of(std::max<std::int64_t>(1, shape.sequence / 2)))) {
         std::vector<CpMethod> methods = {CpMethod::ring};
-        if (cp > 1 && !coarse)
-          methods = {CpMethod::ring, CpMethod::all_gather, CpMethod::all_to_all};
+        if (cp > 1) methods = {CpMethod::ring, CpMethod::all_gather};
+        if (cp > 1 && !coarse) methods.push_back(CpMethod::all_to_all);
         for (const CpMethod method : wished_or(wish.cp_method, methods)) {
           Layout split;
           split.tp = tp;
@@ -60,11 +60,20 @@ Space::Space(const layout::Shape& shape, const spec::LayoutWish& wish, const spe
   };
   std::stable_sort(dense_splits_.begin(), dense_splits_.end(),
                    [&](const Layout& a, const Layout& b) { return unusual(a) < unusual(b); });
+  const std::vector<bool> offload = coarse ? std::vector{false} : std::vector{false, true};
+  for (const bool optimizer : wished_or(wish.offload_optimizer, offload)) {
+    for (const bool activations : wished_or(wish.offload_activations, {false, true})) {
+      offloads_.push_back({.optimizer = optimizer, .activations = activations});
+    }
+  }
   ep_ = wished_or(wish.ep, shape.experts > 0 ? divisors_of(shape.experts) : std::vector<int>{1});
   std::vector<int> etp = {1};
   if (shape.experts > 0) {
     etp = divisors_of(shape.expert_ffn);
-    std::erase_if(etp, [&](int degree) { return degree > (coarse ? 1 : domain); });
+    const std::int64_t domain = domains_.front();
+    std::erase_if(etp, [&](int degree) {
+      return degree > domain || (coarse && degree > 1 && degree < domain);
+    });
   }
   etp_ = wished_or(wish.etp, std::move(etp));
 }
@@ -85,7 +94,7 @@ std::vector<int> Space::pp() const {
 
 std::vector<RankOrder> Space::orders(int pp) const {
   std::vector<RankOrder> orders = {RankOrder::tp_cp_dp_pp};
-  if (pp > 1 && !coarse_) orders.push_back(RankOrder::tp_cp_pp_dp);
+  if (pp > 1) orders.push_back(RankOrder::tp_cp_pp_dp);
   return wished_or(wish_.order, std::move(orders));
 }
 
@@ -134,35 +143,29 @@ std::vector<RecomputeChoice> Space::recomputes(int layers) const {
   return choices;
 }
 
-std::vector<int> Space::dp(std::int64_t most, std::int64_t replicas_and_batches) const {
+std::vector<int> Space::dp(std::int64_t replicas_and_batches) const {
   if (wish_.dp) return {*wish_.dp};
-  std::vector<int> degrees = divisors_of(replicas_and_batches);
-  std::erase_if(degrees, [&](int degree) { return degree > most; });
-  return degrees;
+  return divisors_of(replicas_and_batches);
 }
 
-std::vector<ReplicaChoice> Space::replicas(int replicas) const {
-  std::vector<ReplicaChoice> choices;
+std::vector<ReplicaChoice> Space::replicas(int tp, int replicas) const {
   std::vector<int> stages = {0};
   if (replicas > 1) stages = {0, 1, 2, 3};
   if (replicas > 1 && coarse_) stages = {1};
-  for (const int stage : wished_or(wish_.zero_stage, stages)) {
-    std::vector<int> shards = {0};
-    if (stage > 0 && !coarse_) {
-      for (const int shard : divisors_of(replicas)) {
-        if (shard > 1 && shard < replicas) shards.push_back(shard);
-      }
+  // The largest group within a domain of each tier.
+  std::vector<int> groups = {0};
+  for (const std::int64_t domain : domains_) {
+    int largest = 1;
+    for (const int divisor : divisors_of(replicas)) {
+      if (divisor < replicas && std::int64_t{tp} * divisor <= domain) largest = divisor;
     }
+    if (largest > 1 && largest != groups.back()) groups.push_back(largest);
+  }
+  std::vector<ReplicaChoice> choices;
+  for (const int stage : wished_or(wish_.zero_stage, stages)) {
+    const std::vector<int> shards = stage > 0 ? groups : std::vector<int>{0};
     for (const int shard : wished_or(wish_.shard, shards)) {
-      const std::vector<bool> offload = coarse_ ? std::vector{false} : std::vector{false, true};
-      for (const bool optimizer : wished_or(wish_.offload_optimizer, offload)) {
-        for (const bool activations : wished_or(wish_.offload_activations, offload)) {
-          choices.push_back({.zero_stage = stage,
-                             .shard = shard,
-                             .offload_optimizer = optimizer,
-                             .offload_activations = activations});
-        }
-      }
+      choices.push_back({.zero_stage = stage, .shard = shard});
     }
   }
   return choices;

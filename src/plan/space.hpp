@@ -30,15 +30,19 @@ struct RecomputeChoice {
 struct ReplicaChoice {
   int zero_stage = 0;
   int shard = 0;
-  bool offload_optimizer = false;
-  bool offload_activations = false;
+};
+
+struct OffloadChoice {
+  bool optimizer = false;
+  bool activations = false;
 };
 
 class Space {
  public:
-  // `shape` with any legal batch; `domain` GPUs share NVLink. `coarse`: only a few usual values.
+  // `shape` with any legal batch; `domains`: the GPUs of a domain of each tier, NVLink first.
+  // `coarse`: only a few usual values.
   Space(const layout::Shape& shape, const spec::LayoutWish& wish, const spec::Stack& stack,
-        int domain, bool coarse = false);
+        std::vector<std::int64_t> domains, bool coarse = false);
 
   // One for each way to cut a layer but for experts and micro-batch: tp, sp, cp and its method are
   // set.
@@ -52,16 +56,19 @@ class Space {
   // `layers`: the most of a chunk.
   std::vector<RecomputeChoice> recomputes(int layers) const;
   // `batch` / `micro_batch` = replicas * micro-batches.
-  std::vector<int> dp(std::int64_t most, std::int64_t replicas_and_batches) const;
-  std::vector<ReplicaChoice> replicas(int replicas) const;
+  std::vector<int> dp(std::int64_t replicas_and_batches) const;
+  std::vector<ReplicaChoice> replicas(int tp, int replicas) const;
+  const std::vector<OffloadChoice>& offloads() const { return offloads_; }
 
  private:
   layout::Shape shape_;
   spec::LayoutWish wish_;
   const spec::Stack& stack_;
+  std::vector<std::int64_t> domains_;
   bool coarse_;
   std::vector<layout::Layout> dense_splits_;
   std::vector<int> ep_, etp_;
+  std::vector<OffloadChoice> offloads_;
 };
 
 }  // namespace celere::plan
