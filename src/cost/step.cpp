@@ -35,6 +35,16 @@ Seconds bubble(const StageCosts& costs, const Layout& layout) {
   CHECK(false);
 }
 
+// The stage with the most parameters.
+const StageProfile& heaviest_of(const StageCosts& costs) {
+  const auto all = [](const StageProfile& p) { return p.parameters.dense + p.parameters.experts; };
+  const StageProfile* heaviest = &costs.profiles.front();
+  for (const StageProfile& profile : costs.profiles) {
+    if (all(profile) > all(*heaviest)) heaviest = &profile;
+  }
+  return *heaviest;
+}
+
 double messages(const Layout& layout, std::int64_t micro_batches) {
   if (layout.pp == 1) return 0;
   if (layout.schedule == Schedule::one_f_one_b)
@@ -125,15 +135,8 @@ Seconds StepModel::replica_time(const StageCosts& costs, const Layout& layout,
                                 std::int64_t micro_batches, Seconds compute) const {
   using spec::Collective;
   const layout::Groups groups = layout::groups_of(layout);
-  const StageProfile* heaviest = &costs.profiles.front();
-  for (const StageProfile& profile : costs.profiles) {
-    const auto all = [](const StageProfile& p) {
-      return p.parameters.dense + p.parameters.experts;
-    };
-    if (all(profile) > all(*heaviest)) heaviest = &profile;
-  }
   const double m = static_cast<double>(micro_batches);
-  const ParameterShare& share = heaviest->parameters;
+  const ParameterShare& share = heaviest_of(costs).parameters;
   const auto time = [&](Collective op, double bytes, layout::GroupShape group) {
     return collectives_.time(op, Bytes::of(bytes), group).time;
   };
@@ -349,6 +352,25 @@ StepModel::ComputeFloor StepModel::compute_floor(const LayerCosts& costs, Layout
   return floor;
 }
 
+// Of the traffic among replicas: whatever the algorithm and the ZeRO stage, the ranks of a group in
+// one domain must send the sum of their gradients out of it, but for what they keep themselves.
+Seconds StepModel::replica_floor(const StageCosts& costs, const Layout& layout,
+                                 Seconds work) const {
+  const StageProfile& heaviest = heaviest_of(costs);
+  const layout::Groups groups = layout::groups_of(layout);
+  const auto leaving = [&](double parameters, layout::GroupShape group) {
+    const topology::Fabric& fabric = collectives_.fabric();
+    const int inside = layout::members_within(group, fabric.levels.front().gpus);
+    if (parameters == 0 || inside >= group.size) return Seconds{};
+    const double out = 1 - static_cast<double>(inside) / group.size;
+    return Bytes::of(bytes_.gradient * parameters * out) / topology::ring_bandwidth(fabric, group);
+  };
+  const Seconds traffic = leaving(heaviest.parameters.dense, groups.replicas) +
+                          leaving(heaviest.parameters.experts, groups.expert_replicas);
+  const double exposed = std::min(1 - numbers_.dp_overlap, numbers_.fsdp_exposed_share);
+  return exposed * min(traffic, work);
+}
+
 Seconds StepModel::step_floor(const StageCosts& costs, const Layout& layout,
                               std::int64_t global_batch) const {
   StepCost out;
@@ -356,6 +378,11 @@ Seconds StepModel::step_floor(const StageCosts& costs, const Layout& layout,
   set_pipeline_parts(out, costs, layout);
   Seconds sum;
   for (const Seconds part : out.parts) sum += part;
+  if (layout.dp * layout.cp > 1) {
+    const StageProfile& slowest = costs.profiles[static_cast<std::size_t>(costs.slowest)];
+    const double m = static_cast<double>(out.micro_batches);
+    sum += replica_floor(costs, layout, m * slowest.times.total());
+  }
   return sum;
 }
 

@@ -141,6 +141,7 @@ class StepModel {
   StepCost timed(const StageCosts& costs, const layout::Layout& layout,
                  std::int64_t global_batch) const;
   void set_memory(StepCost& out, const StageCosts& costs, const layout::Layout& layout) const;
+  Seconds replica_floor(const StageCosts& costs, const layout::Layout& layout, Seconds work) const;
   Seconds optimizer_time(const StageProfile& profile, const layout::Layout& layout) const;
 
   Setting setting_;

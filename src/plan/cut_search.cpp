@@ -116,6 +116,12 @@ void CutSearch::search_split(Layout layout, const LayerCosts& costs) {
       count_illegal(Illegal::ranks);
       continue;
     }
+    const std::int64_t most = scene_.objective.ranks_max() / layout.ranks();
+    const double working = rank_seconds / (tp_cp * pp * static_cast<double>(most));
+    if (scene_.objective.by_time() && working > limit()) {
+      count_bound(working);
+      continue;
+    }
     const std::vector<Replicas> replicas = replicas_of(layout, floor.all / pp);
     if (replicas.empty()) continue;
     for (const layout::RankOrder order : scene_.space.orders(pp)) {
@@ -146,6 +152,11 @@ void CutSearch::search_pipeline(Layout layout, const LayerCosts& costs,
                      layout.schedule == layout::Schedule::interleaved;
   const double idle =
       waits ? scene_.model.numbers().bubble_factor * (1 - 1.0 / layout.pp) / layout.vpp : 0;
+  const double now = limit();
+  const bool any = std::any_of(replicas.begin(), replicas.end(), [&](const Replicas& one) {
+    return promising(one, floor.all / layout.pp, idle * floor.all, now);
+  });
+  if (!any) return;
   const int longest = layout::longest_chunk(layout, shape.layers);
   for (const RecomputeChoice& recompute : scene_.space.recomputes(longest)) {
     layout.recompute = recompute.recompute;
