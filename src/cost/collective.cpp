@@ -15,6 +15,9 @@ using topology::GroupShape;
 // inside a domain against the ring's.
 constexpr double all_to_all_of_ring = 0.63 / 0.8;
 constexpr double all_to_all_inside = 0.9;
+// Of a ring's bandwidth [NCCL, src/graph/tuning.cc].
+constexpr double tree_of_ring = 0.92;
+constexpr double recursive_of_ring = 0.75;
 // No collective is faster than its bytes over so many times the link: NVLS reaches 480 GB/s on
 // H100's 450.
 constexpr double link_bound = 1.1;
@@ -33,12 +36,15 @@ Collectives::Collectives(const spec::Chip& chip, const topology::Fabric& fabric)
     LogCurve logs{.gpus = curve.gpus, .log_bytes = {}, .log_seconds = {}};
     for (const double bytes : curve.bytes) logs.log_bytes.push_back(std::log(bytes));
     for (const double seconds : curve.seconds) logs.log_seconds.push_back(std::log(seconds));
+    // A short run that took longer than one with more bytes was disturbed.
+    for (std::size_t i = logs.log_seconds.size(); i-- > 1;)
+      logs.log_seconds[i - 1] = std::min(logs.log_seconds[i - 1], logs.log_seconds[i]);
     curves_[static_cast<std::size_t>(curve.op)].push_back(std::move(logs));
   }
   if (chip.nvlink_bandwidth.known()) link_ = *chip.nvlink_bandwidth.value;
 }
 
-// A group size without a curve takes the nearest one's, its bandwidth part scaled by (n - 1) / n.
+// A group size without a curve takes the nearest one's at the same bytes on a link.
 Seconds Collectives::measured(Collective op, Bytes bytes, int ranks) const {
   const auto& curves = curves_[static_cast<std::size_t>(op)];
   const LogCurve* nearest = nullptr;
@@ -48,9 +54,10 @@ Seconds Collectives::measured(Collective op, Bytes bytes, int ranks) const {
   }
   const double least = bytes.in_base() * bus_factor(op, ranks) / (link_bound * link_.in_base());
   if (nearest == nullptr) {
-    return Seconds::of(bytes.in_base() * bus_factor(op, ranks) /
-                       fabric_.levels.front().bandwidth.in_base()) +
-           log2_of(ranks) * fabric_.levels.front().latency;
+    const topology::Level& inner = fabric_.levels.front();
+    const double reached = op == Collective::all_to_all ? all_to_all_inside : 1;
+    return bytes * bus_factor(op, ranks) / (reached * inner.bandwidth) +
+           log2_of(ranks) * inner.latency;
   }
   const double scaled = bytes.in_base() * bus_factor(op, ranks) / bus_factor(op, nearest->gpus);
   const double x = std::log(std::max(1.0, scaled));
@@ -76,40 +83,56 @@ CollectiveTime Collectives::time(Collective op, Bytes bytes, GroupShape group) c
   }
   if (op == Collective::all_to_all)
     return {all_to_all(bytes, group), CollectiveAlgorithm::pairwise};
-  return across(op, bytes, group, inside);
+  return op == Collective::all_reduce ? all_reduce(bytes, group, inside)
+                                      : gather(op, bytes, group, inside);
 }
 
-CollectiveTime Collectives::across(Collective op, Bytes bytes, GroupShape group, int inside) const {
-  const double n = group.size, k = inside, m = std::ceil(n / k);
-  const Seconds far = crossing(group).latency, near = fabric_.levels.front().latency;
-  const Seconds moved = bytes * ((n - 1) / n) / topology::ring_bandwidth(fabric_, group);
-  const Seconds ring = (m - 1) * far + (n - m) * near + moved;
-  CollectiveTime best{ring, CollectiveAlgorithm::ring};
+// What every algorithm between domains is made of.
+struct Collectives::Parts {
+  double domains;       // m
+  Seconds hop, hops;    // l, and the latencies of a ring
+  Seconds ring, ports;  // the bytes of a ring; those between domains, each rank's part on its port
+};
+
+Collectives::Parts Collectives::parts(Bytes bytes, GroupShape group, int inside) const {
+  const GroupShape between = topology::one_in_each_domain(group, fabric_.levels.front().gpus);
+  const double n = group.size, k = inside, m = between.size;
+  const Seconds hop = crossing(group).latency;
+  return {.domains = m,
+          .hop = hop,
+          .hops = (m - 1) * hop + (n - m) * fabric_.levels.front().latency,
+          .ring = bytes * ((n - 1) / n) / topology::ring_bandwidth(fabric_, group),
+          .ports = (bytes / k) * ((m - 1) / m) / topology::ring_bandwidth(fabric_, between)};
+}
+
+// All-gather or reduce-scatter.
+CollectiveTime Collectives::gather(Collective op, Bytes bytes, GroupShape group, int inside) const {
+  const Parts part = parts(bytes, group, inside);
+  const CollectiveTime ring{part.hops + part.ring, CollectiveAlgorithm::ring};
+  const CollectiveTime other =
+      inside == 1
+          ? CollectiveTime{log2_of(part.domains) * part.hop + part.ring / recursive_of_ring,
+                           CollectiveAlgorithm::recursive}
+          : CollectiveTime{(part.domains - 1) * part.hop + part.ports + measured(op, bytes, inside),
+                           CollectiveAlgorithm::hierarchical};
+  return other.time < ring.time ? other : ring;
+}
+
+CollectiveTime Collectives::all_reduce(Bytes bytes, GroupShape group, int inside) const {
+  const Parts part = parts(bytes, group, inside);
+  CollectiveTime best{2 * (part.hops + part.ring), CollectiveAlgorithm::ring};
   const auto offer = [&best](Seconds time, CollectiveAlgorithm algorithm) {
     if (time < best.time) best = {time, algorithm};
   };
-  if (op == Collective::all_reduce) {
-    best.time = 2 * ring;
-    offer(2 * log2_of(m) * far + 2 * log2_of(k) * near +
-              2 * (bytes / topology::ring_bandwidth(fabric_, group)),
-          CollectiveAlgorithm::tree);
-  } else if (inside == 1) {
-    offer(log2_of(m) * far + moved, CollectiveAlgorithm::recursive);
-  }
+  const Seconds in_domain =
+      inside == 1 ? Seconds{} : measured(Collective::all_reduce, bytes, inside);
+  offer(2 * log2_of(part.domains) * part.hop + max(in_domain, 2 * part.ports / tree_of_ring),
+        CollectiveAlgorithm::tree);
   if (inside > 1) {
-    // Each GPU's own port carries its k-th part between the nodes.
-    const GroupShape between{
-        .size = static_cast<int>(m),
-        .stride = group.inner < group.size ? group.jump : group.stride * inside,
-        .inner = static_cast<int>(m),
-        .jump = 1};
-    const Seconds ports =
-        (m - 1) * far + (bytes / k) * ((m - 1) / m) / topology::ring_bandwidth(fabric_, between);
-    const bool reduces = op == Collective::all_reduce;
-    Seconds total = (reduces ? 2.0 : 1.0) * ports;
-    if (op != Collective::all_gather) total += measured(Collective::reduce_scatter, bytes, inside);
-    if (op != Collective::reduce_scatter) total += measured(Collective::all_gather, bytes, inside);
-    offer(total, CollectiveAlgorithm::hierarchical);
+    offer(2 * ((part.domains - 1) * part.hop + part.ports) +
+              measured(Collective::reduce_scatter, bytes, inside) +
+              measured(Collective::all_gather, bytes, inside),
+          CollectiveAlgorithm::hierarchical);
   }
   return best;
 }

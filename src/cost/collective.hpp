@@ -1,22 +1,37 @@
 // The time of a collective among a group of ranks, in closed form.
 //
-// Inside the NVLink domain the chip's measured curve decides (NVLS included where it was on).
-// Beyond it, with n ranks on m nodes, k = n / m of them in each, B the full buffer, b the ring
-// bandwidth of the group (topology/fabric.hpp), l and l0 the latencies of the highest level crossed
-// and of the node:
+// Inside the NVLink domain the chip's measured curve decides, linear in logarithms between its
+// points and at its last bandwidth beyond them; a group size that was not measured takes the
+// nearest one's curve at the size that puts the same bytes on a link: the factor of nccl-tests,
+// (n - 1) / n. So GB200 and GB300, measured on up to 4 GPUs, reach 72.
 //
-//   ring all-gather, reduce-scatter    (m - 1) l + (n - m) l0 + B (n - 1) / (n b)        [Thakur et
-//   al. 2005] ring all-reduce                    twice that [Patarasuk and Yuan 2009] tree
-//   all-reduce                    2 log2(m) l + 2 log2(k) l0 + 2 B / b              [NCCL 2.4
-//   double binary tree] recursive (PAT) all-gather         log2(m) l + log2(k) l0 + B (n - 1) / (n
-//   b)        [NCCL 2.23 PAT, Bruck et al. 1997] hierarchical                       inside the node
-//   on NVLink, then between nodes on each GPU's own port pairwise all-to-all                per
-//   level the bytes that must cross it over the ports, plus log2 or n - 1 latencies
+// Beyond the domain: n ranks on m domains, k in each; B the full buffer; b the ring bandwidth of
+// the group (topology/fabric.hpp), p that of one rank's port between domains; l and l0 the
+// latencies of the highest level crossed and of the NVLink domain; X(B) the time of X inside the
+// domain:
 //
-// The fastest of those that exist for the operation is what a tuned library picks, so that is the
-// answer. Leaves out: contention with other traffic, and switch-side reduction between nodes
-// (SHARP).
+//   all-gather and reduce-scatter
+//     ring          (m - 1) l + (n - m) l0 + B (n - 1) / (n b)          [Thakur et al. 2005]
+//     recursive     log2(m) l + B (n - 1) / (n b 0.75), where k = 1     [PAT, NCCL 2.23]
+//     hierarchical  (m - 1) l + B (m - 1) / (m k p) + X(B)
+//   all-reduce
+//     ring          twice that of an all-gather                         [Patarasuk and Yuan 2009]
+//     tree          2 log2(m) l + max(all-reduce(B), 2 B (m - 1) / (m k p 0.92))
+//                                                       [double binary tree: Sanders et al. 2009]
+//     hierarchical  2 ((m - 1) l + B (m - 1) / (m k p)) + reduce-scatter(B) + all-gather(B)
+//   all-to-all
+//     pairwise      l + l0 + the slowest level's bytes / (share of its port)
+//
+// A tree works on small chunks, so that the domain and the ports work at once; 0.92 and 0.75 are
+// what the tuner of NCCL takes for trees and PAT against rings (src/graph/tuning.cc). The
+// fastest is what a tuned library picks, so that is the answer.
+//
+// Leaves out: contention with other traffic, switch-side reduction between nodes (SHARP), and what
+// more GPUs than were measured add to the latency inside a domain.
 #pragma once
+
+#include <array>
+#include <vector>
 
 #include "base/units.hpp"
 #include "spec/chip.hpp"
@@ -56,8 +71,11 @@ class Collectives {
 
  private:
   Seconds measured(spec::Collective op, Bytes bytes, int ranks) const;
-  CollectiveTime across(spec::Collective op, Bytes bytes, topology::GroupShape group,
+  struct Parts;
+  Parts parts(Bytes bytes, topology::GroupShape group, int inside) const;
+  CollectiveTime gather(spec::Collective op, Bytes bytes, topology::GroupShape group,
                         int inside) const;
+  CollectiveTime all_reduce(Bytes bytes, topology::GroupShape group, int inside) const;
   Seconds all_to_all(Bytes bytes, topology::GroupShape group) const;
   const topology::Level& crossing(topology::GroupShape group) const;
 
@@ -67,7 +85,7 @@ class Collectives {
     std::vector<double> log_seconds;
   };
   topology::Fabric fabric_;
-  std::vector<LogCurve> curves_[spec::collective_count];
+  std::array<std::vector<LogCurve>, spec::collective_count> curves_;
   BytesPerSecond link_;
 };
 

@@ -140,8 +140,10 @@ std::vector<int> StageModel::kind_by_stage(const Layout& layout) const {
   return places;
 }
 
-// One all-to-all, exposed.
-Seconds StageModel::expert_transfer(const LayerCosts& costs, const Layout& layout) const {
+// One all-to-all, exposed. Where the experts lie depends on dp only in that they must fold into its
+// ranks, so any dp that they fold into serves.
+Seconds StageModel::expert_transfer(const LayerCosts& costs, Layout layout) const {
+  layout.dp = layout.ep * layout.etp;
   Bytes bytes;
   for (const LayerCost& cost : costs.kinds) bytes = max(bytes, cost.expert_transfer);
   if (layout.ep == 1 || bytes == Bytes{}) return {};

@@ -85,7 +85,7 @@ class StageModel {
   std::vector<int> kind_by_stage(const layout::Layout& layout) const;
 
   // What is exposed of one all-to-all between experts.
-  Seconds expert_transfer(const LayerCosts& costs, const layout::Layout& layout) const;
+  Seconds expert_transfer(const LayerCosts& costs, layout::Layout layout) const;
 
  private:
   Holding holding_of(const layout::Layout& layout, int stage) const;

@@ -322,7 +322,6 @@ Bytes StepModel::checkpoint_bytes() const {
 // All-to-all is fastest where the experts lie on neighbouring ranks, as they do when dp comes
 // before pp; only DualPipe hides it behind the other direction's compute.
 StepModel::ComputeFloor StepModel::compute_floor(const LayerCosts& costs, Layout cut) const {
-  cut.dp = cut.ep * cut.etp;
   cut.order = layout::RankOrder::tp_cp_dp_pp;
   const auto& schedules = setting_.stack.schedules;
   const bool hides =

@@ -122,16 +122,39 @@ void CutSearch::search_split(Layout layout, const LayerCosts& costs) {
       count_bound(working);
       continue;
     }
-    const std::vector<Replicas> replicas = replicas_of(layout, floor.all / pp);
-    if (replicas.empty()) continue;
-    for (const layout::RankOrder order : scene_.space.orders(pp)) {
-      layout.order = order;
-      for (const PipelineChoice& pipeline : scene_.space.pipelines(pp)) {
-        layout.vpp = pipeline.vpp;
-        layout.schedule = pipeline.schedule;
-        layout.partition = pipeline.partition;
-        search_pipeline(layout, costs, floor, replicas);
-      }
+    search_stages(layout, costs, floor);
+  }
+}
+
+// The part of a micro-batch's time that a step waits for once, while the pipeline fills and drains:
+// of these schedules the other stages' time, 1 / vpp of it. The least of m t + (C - t) / vpp is at
+// t = C / pp.
+double CutSearch::idle_share(const PipelineChoice& pipeline, int pp) const {
+  const bool waits = pipeline.schedule == layout::Schedule::one_f_one_b ||
+                     pipeline.schedule == layout::Schedule::interleaved;
+  return waits ? scene_.model.numbers().bubble_factor * (1 - 1.0 / pp) / pipeline.vpp : 0;
+}
+
+void CutSearch::search_stages(Layout layout, const LayerCosts& costs,
+                              const cost::StepModel::ComputeFloor& floor) {
+  auto known = pipelines_.find(layout.pp);
+  if (known == pipelines_.end()) {
+    known = pipelines_.emplace(layout.pp, scene_.space.pipelines(layout.pp)).first;
+  }
+  double idle = infinite;
+  for (const PipelineChoice& pipeline : known->second) {
+    idle = std::min(idle, idle_share(pipeline, layout.pp));
+  }
+  const std::vector<Replicas> replicas =
+      replicas_of(layout, floor.all / layout.pp, idle * floor.all);
+  if (replicas.empty()) return;
+  for (const layout::RankOrder order : scene_.space.orders(layout.pp)) {
+    layout.order = order;
+    for (const PipelineChoice& pipeline : known->second) {
+      layout.vpp = pipeline.vpp;
+      layout.schedule = pipeline.schedule;
+      layout.partition = pipeline.partition;
+      search_pipeline(layout, costs, floor, replicas);
     }
   }
 }
@@ -139,25 +162,15 @@ void CutSearch::search_split(Layout layout, const LayerCosts& costs) {
 void CutSearch::search_pipeline(Layout layout, const LayerCosts& costs,
                                 const cost::StepModel::ComputeFloor& floor,
                                 const std::vector<Replicas>& replicas) {
-  layout::Shape shape = scene_.model.shape(layout.micro_batch);
-  shape.gpus = scene_.objective.ranks_max();
-  const auto rule = layout::illegal(layout, shape);
-  if (rule && *rule >= Illegal::pp_layers && *rule <= Illegal::vpp_schedule) {
-    count_illegal(*rule);
-    return;
-  }
-  // Of these schedules the other stages' time is idle once a step, 1 / vpp of it; the least of
-  // m t + (C - t) / vpp is at t = C / pp.
-  const bool waits = layout.schedule == layout::Schedule::one_f_one_b ||
-                     layout.schedule == layout::Schedule::interleaved;
-  const double idle =
-      waits ? scene_.model.numbers().bubble_factor * (1 - 1.0 / layout.pp) / layout.vpp : 0;
-  const double now = limit();
-  const bool any = std::any_of(replicas.begin(), replicas.end(), [&](const Replicas& one) {
-    return promising(one, floor.all / layout.pp, idle * floor.all, now);
-  });
-  if (!any) return;
-  const int longest = layout::longest_chunk(layout, shape.layers);
+  const PipelineChoice pipeline{layout.vpp, layout.schedule, layout.partition};
+  const Seconds idle = idle_share(pipeline, layout.pp) * floor.all;
+  std::vector<Replicas> legal = legal_ones(replicas, layout, floor.all / layout.pp, idle);
+  if (legal.empty()) return;
+  // Recomputation only adds time: what is too slow without it is too slow.
+  const StageCosts plain = scene_.model.stage_costs(costs, layout, kinds_of(layout));
+  std::erase_if(legal, [&](const Replicas& one) { return !promising(one, layout, plain); });
+  if (legal.empty()) return;
+  const int longest = layout::longest_chunk(layout, scene_.model.setting().model.layers);
   for (const RecomputeChoice& recompute : scene_.space.recomputes(longest)) {
     layout.recompute = recompute.recompute;
     layout.recompute_layers = recompute.layers;
@@ -168,22 +181,11 @@ void CutSearch::search_pipeline(Layout layout, const LayerCosts& costs,
       const int each = std::min(recompute.layers, std::max(0, longest - 2));
       all += static_cast<double>(layout.pp) * layout.vpp * each * floor.again;
     }
-    const std::vector<Replicas> left = legal_ones(replicas, layout, all / layout.pp, idle * all);
+    const std::vector<Replicas> left = legal_ones(legal, layout, all / layout.pp, idle);
     if (left.empty()) continue;
     const StageCosts stages = scene_.model.stage_costs(costs, layout, kinds_of(layout));
     for (const Replicas& one : left) {
-      layout.dp = one.dp;
-      Seconds parts;
-      for (const Training::Phase& phase : training_of(one.training).phases) {
-        parts += phase.steps * scene_.model.step_floor(stages, layout, phase.global_batch);
-      }
-      const double bound =
-          scene_.objective.bound_of_parts(parts * rounding, one.steps, one.ceiling);
-      if (bound <= limit()) {
-        evaluate_all(layout, one, stages);
-      } else {
-        count_bound(bound);
-      }
+      if (promising(one, layout, stages)) evaluate_all(layout, one, stages);
     }
   }
 }
@@ -208,7 +210,8 @@ const Objective::Ceiling& CutSearch::ceiling_of(std::int64_t ranks) {
   return known->second;
 }
 
-std::vector<CutSearch::Replicas> CutSearch::replicas_of(Layout layout, Seconds each) {
+std::vector<CutSearch::Replicas> CutSearch::replicas_of(const Layout& layout, Seconds each,
+                                                        Seconds once) {
   std::vector<Replicas> all;
   const std::int64_t block = layout.ranks();
   const std::int64_t most = scene_.objective.ranks_max() / block;
@@ -232,7 +235,7 @@ std::vector<CutSearch::Replicas> CutSearch::replicas_of(Layout layout, Seconds e
                          .batches = batches,
                          .steps = training.steps,
                          .ceiling = ceiling_of(block * *dp)};
-      if (promising(one, each, Seconds{}, now)) all.push_back(one);
+      if (promising(one, each, once, now)) all.push_back(one);
     }
   }
   return all;
@@ -242,6 +245,18 @@ bool CutSearch::promising(const Replicas& one, Seconds each, Seconds once, doubl
   const Seconds parts = one.batches * each + one.steps * once;
   const double bound = scene_.objective.bound_of_parts(parts, one.steps, one.ceiling);
   if (bound <= now) return true;
+  count_bound(bound);
+  return false;
+}
+
+bool CutSearch::promising(const Replicas& one, Layout layout, const StageCosts& stages) {
+  layout.dp = one.dp;
+  Seconds parts;
+  for (const Training::Phase& phase : training_of(one.training).phases) {
+    parts += phase.steps * scene_.model.step_floor(stages, layout, phase.global_batch);
+  }
+  const double bound = scene_.objective.bound_of_parts(parts * rounding, one.steps, one.ceiling);
+  if (bound <= limit()) return true;
   count_bound(bound);
   return false;
 }
@@ -268,6 +283,7 @@ std::vector<CutSearch::Replicas> CutSearch::legal_ones(const std::vector<Replica
 // Offloading frees memory and takes time. So what does not fit with both kinds of it does not fit
 // at all, and what is too slow with neither is too slow with either.
 void CutSearch::evaluate_all(Layout layout, const Replicas& one, const StageCosts& stages) {
+  layout.dp = one.dp;
   const int replicas = layout.dp * layout.cp;
   auto choices = choices_.find(replicas);
   if (choices == choices_.end()) {

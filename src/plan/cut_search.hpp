@@ -52,6 +52,9 @@ class CutSearch {
   // Whether a larger micro-batch may fit: the floor of the memory grows with it.
   bool search_micro_batch(layout::Layout layout, int micro_batch);
   void search_split(layout::Layout layout, const cost::LayerCosts& costs);
+  void search_stages(layout::Layout layout, const cost::LayerCosts& costs,
+                     const cost::StepModel::ComputeFloor& floor);
+  double idle_share(const PipelineChoice& pipeline, int pp) const;
   void search_pipeline(layout::Layout layout, const cost::LayerCosts& costs,
                        const cost::StepModel::ComputeFloor& floor,
                        const std::vector<Replicas>& replicas);
@@ -59,12 +62,14 @@ class CutSearch {
   bool fits_with_offload(layout::Layout layout, int training, const cost::StageCosts& stages);
   void evaluate(const layout::Layout& layout, int training, const cost::StageCosts& stages);
 
-  // Those whose objective may be within the limit if a micro-batch takes at least `each`.
-  std::vector<Replicas> replicas_of(layout::Layout layout, Seconds each);
-  // Of those again, with steps that take `once` more, the legal ones.
+  // Those whose objective may be within the limit if a micro-batch takes at least `each`, and a
+  // step `once` more.
+  std::vector<Replicas> replicas_of(const layout::Layout& layout, Seconds each, Seconds once);
+  // Of those, the legal ones that are promising with these times.
   std::vector<Replicas> legal_ones(const std::vector<Replicas>& replicas, layout::Layout layout,
                                    Seconds each, Seconds once);
   bool promising(const Replicas& one, Seconds each, Seconds once, double now);
+  bool promising(const Replicas& one, layout::Layout layout, const cost::StageCosts& stages);
   const Objective::Ceiling& ceiling_of(std::int64_t ranks);
   void count_illegal(layout::Illegal rule) { ++illegal_[static_cast<std::size_t>(rule)]; }
   void count_bound(double bound, std::int64_t count = 1);
@@ -80,9 +85,10 @@ class CutSearch {
   double bound_least_ = 0;
   std::int64_t memory_count_ = 0;
   std::map<std::array<int, 6>, std::vector<cost::StageKind>>
-      kinds_;                                            // by pipeline and recomputation
-  std::map<std::int64_t, Objective::Ceiling> ceilings_;  // by ranks
-  std::map<int, std::vector<ReplicaChoice>> choices_;    // by replicas
+      kinds_;                                             // by pipeline and recomputation
+  std::map<std::int64_t, Objective::Ceiling> ceilings_;   // by ranks
+  std::map<int, std::vector<PipelineChoice>> pipelines_;  // by pp
+  std::map<int, std::vector<ReplicaChoice>> choices_;     // by replicas
 };
 
 }  // namespace celere::plan

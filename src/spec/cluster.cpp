@@ -22,18 +22,26 @@ Fact<double> share_of(const TomlTable& table, const char* key) {
   return share;
 }
 
+// What something is divided by.
+template <typename Q>
+Fact<Q> above_zero(const TomlTable& table, const char* key) {
+  Fact<Q> fact = table.fact<Q>(key);
+  if (fact.value && !(*fact.value > Q{})) table.mistake(key, "must be above 0");
+  return fact;
+}
+
 std::vector<Tier> read_tiers(const TomlTable& root, int gpus) {
   std::vector<Tier> tiers;
   for (const TomlTable& table : root.tables("tier")) {
     Tier tier;
     tier.name = table.text("name");
     tier.gpus = count_of(table, "gpus");
-    tier.bandwidth = table.fact<BytesPerSecond>("bandwidth");
+    tier.bandwidth = above_zero<BytesPerSecond>(table, "bandwidth");
     tier.share = share_of(table, "share");
     tier.latency = table.fact<Seconds>("latency");
-    if (!tiers.empty() && tier.gpus <= tiers.back().gpus) {
-      table.mistake("gpus", fmt::format("= {} must be more than the tier before has ({})",
-                                        tier.gpus, tiers.back().gpus));
+    if (table.has("gpus") && !tiers.empty() && tier.gpus <= tiers.back().gpus) {
+      table.mistake("gpus", fmt::format("{} must be more than the tier before has ({})", tier.gpus,
+                                        tiers.back().gpus));
     }
     tiers.push_back(std::move(tier));
   }
@@ -46,7 +54,7 @@ std::vector<Tier> read_tiers(const TomlTable& root, int gpus) {
   return tiers;
 }
 
-std::vector<Tranche> read_tranches(const TomlTable& root, const char* key) {
+std::vector<Tranche> read_tranches(const TomlTable& root, const char* key, int gpus) {
   std::vector<Tranche> tranches;
   for (const TomlTable& table : root.tables(key)) {
     const Tranche tranche{.date = table.date("date"), .gpus = count_of(table, "gpus")};
@@ -55,6 +63,10 @@ std::vector<Tranche> read_tranches(const TomlTable& root, const char* key) {
       table.mistake("date", "must follow the one before, with at least as many GPUs in all");
     }
     tranches.push_back(tranche);
+  }
+  if (!tranches.empty() && tranches.back().gpus < gpus) {
+    root.mistake(key, fmt::format("the last one makes {} GPUs in all, and the cluster has {}",
+                                  tranches.back().gpus, gpus));
   }
   return tranches;
 }
@@ -67,6 +79,8 @@ FailureFacts read_failures(const TomlTable& table) {
     table.mistake("early_factor", "must be at least 1");
   failures.early_time = table.fact<Seconds>("early_time");
   failures.bad_at_delivery = table.number_fact("bad_at_delivery");
+  if (failures.bad_at_delivery.value && *failures.bad_at_delivery.value > 1)
+    table.mistake("bad_at_delivery", "must be at most 1");
   failures.detect = table.fact<Seconds>("detect");
   failures.replace = table.fact<Seconds>("replace");
   failures.restart = table.fact<Seconds>("restart");
@@ -105,8 +119,8 @@ Result<Cluster> parse_cluster(std::string_view toml, std::string name) {
   cluster.note = root.text_or("note", "");
   cluster.tiers = read_tiers(root, cluster.gpus);
   const TomlTable storage = root.table("storage");
-  cluster.storage = {.write = storage.fact<BytesPerSecond>("write"),
-                     .read = storage.fact<BytesPerSecond>("read"),
+  cluster.storage = {.write = above_zero<BytesPerSecond>(storage, "write"),
+                     .read = above_zero<BytesPerSecond>(storage, "read"),
                      .blocking = storage.fact<Seconds>("blocking")};
   cluster.failures = read_failures(root.table("failures"));
   cluster.power_per_gpu = root.fact<Watts>("power_per_gpu");
@@ -114,12 +128,12 @@ Result<Cluster> parse_cluster(std::string_view toml, std::string name) {
     cluster.rent = Rent{rent->fact<DollarsPerSecond>("per_gpu")};
   if (const auto build = root.table_if("build")) {
     cluster.build = Build{.capital_per_gpu = build->fact<Dollars>("capital_per_gpu"),
-                          .life = build->fact<Seconds>("life"),
+                          .life = above_zero<Seconds>(*build, "life"),
                           .energy = build->fact<DollarsPerJoule>("energy")};
   }
   if (cluster.rent && cluster.build) root.mistake("rent", "a cluster is rented or built, not both");
-  cluster.deliveries = read_tranches(root, "delivery");
-  cluster.powered = read_tranches(root, "powered");
+  cluster.deliveries = read_tranches(root, "delivery", cluster.gpus);
+  cluster.powered = read_tranches(root, "powered", cluster.gpus);
   RETURN_IF_ERROR(document->finish());
   return cluster;
 }

@@ -76,9 +76,9 @@ struct Cluster {
   std::vector<Tranche> powered;     // GPUs that the site can power from a date; empty: all
   std::string note;                 // what sources disagree on
 
-  // The first day on which `count` GPUs are delivered and powered; nothing where that day is not in
-  // the entry, the first day of all where the cluster lists no deliveries is also nothing (they are
-  // there).
+  // The first day on which `count` GPUs are delivered and powered. Nothing where the entry lists
+  // neither deliveries nor power: they are there. REQUIRES: count <= gpus, which every list of a
+  // parsed entry reaches.
   std::optional<Date> complete_on(int count) const;
 };
 

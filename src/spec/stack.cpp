@@ -7,6 +7,15 @@
 namespace celere::spec {
 namespace {
 
+std::string no_schedule(const std::string& name) {
+  std::string message = fmt::format("\"{}\" is no schedule; those are", name);
+  for (int i = 0; i < layout::schedule_count; ++i) {
+    message +=
+        fmt::format("{} {}", i == 0 ? "" : ",", layout::name_of(static_cast<layout::Schedule>(i)));
+  }
+  return message;
+}
+
 std::vector<layout::Schedule> read_schedules(const TomlTable& root) {
   std::vector<layout::Schedule> schedules;
   for (const std::string& name : root.texts("schedules")) {
@@ -17,17 +26,51 @@ std::vector<layout::Schedule> read_schedules(const TomlTable& root) {
       schedules.push_back(schedule);
       known = true;
     }
-    if (!known) root.mistake("schedules", fmt::format("\"{}\" is no schedule", name));
+    if (!known) root.mistake("schedules", no_schedule(name));
   }
   if (schedules.empty()) root.mistake("schedules", "needs at least one schedule");
   return schedules;
 }
 
+struct Range {
+  double low, high;
+  const char* text;
+};
+constexpr Range factor{1e-3, 1e3, "must lie between 0.001 and 1000"};
+constexpr Range share{0, 1, "must be at most 1"};
+constexpr Range below_one{1e-3, 1, "must be above 0 and at most 1"};
+constexpr Range above_one{1, 1e3, "must be at least 1"};
+
+Fact<double> read(const TomlTable& table, const char* key, const Range& range) {
+  Fact<double> fact = table.number_fact(key);
+  if (fact.value && !(*fact.value >= range.low && *fact.value <= range.high))
+    table.mistake(key, range.text);
+  return fact;
+}
+
 StackSpread read_spread(const TomlTable& table) {
-  return {.dense_low = table.number_fact("dense_low"),
-          .dense_high = table.number_fact("dense_high"),
-          .experts_low = table.number_fact("experts_low"),
-          .experts_high = table.number_fact("experts_high")};
+  return {.dense_low = read(table, "dense_low", below_one),
+          .dense_high = read(table, "dense_high", above_one),
+          .experts_low = read(table, "experts_low", below_one),
+          .experts_high = read(table, "experts_high", above_one)};
+}
+
+void read_factors(const TomlTable& root, Stack& stack) {
+  stack.memory_factor = read(root, "memory_factor", factor);
+  stack.attention_factor = read(root, "attention_factor", factor);
+  stack.gemm_factor = read(root, "gemm_factor", factor);
+  stack.grouped_gemm_factor = read(root, "grouped_gemm_factor", factor);
+  stack.tp_overlap = read(root, "tp_overlap", share);
+  stack.dp_overlap = read(root, "dp_overlap", share);
+  stack.ep_factor = read(root, "ep_factor", share);
+  stack.fsdp_bandwidth_share = read(root, "fsdp_bandwidth_share", below_one);
+  stack.fsdp_exposed_share = read(root, "fsdp_exposed_share", share);
+  stack.jitter_per_doubling = read(root, "jitter_per_doubling", share);
+  stack.bubble_factor = read(root, "bubble_factor", factor);
+  stack.fp8_cast_bytes = root.number_fact("fp8_cast_bytes");
+  stack.logit_bytes = root.number_fact("logit_bytes");
+  stack.activation_factor = read(root, "activation_factor", factor);
+  stack.fragmentation_share = read(root, "fragmentation_share", share);
 }
 
 }  // namespace
@@ -39,25 +82,11 @@ Result<Stack> parse_stack(std::string_view toml, std::string name) {
   Stack stack;
   stack.name = std::move(name);
   stack.title = root.text("title");
-  stack.memory_factor = root.number_fact("memory_factor");
-  stack.attention_factor = root.number_fact("attention_factor");
+  read_factors(root, stack);
   stack.fused_attention = root.boolean_or("fused_attention", true);
-  stack.gemm_factor = root.number_fact("gemm_factor");
-  stack.grouped_gemm_factor = root.number_fact("grouped_gemm_factor");
-  stack.tp_overlap = root.number_fact("tp_overlap");
-  stack.dp_overlap = root.number_fact("dp_overlap");
-  stack.ep_factor = root.number_fact("ep_factor");
-  stack.fsdp_bandwidth_share = root.number_fact("fsdp_bandwidth_share");
-  stack.fsdp_exposed_share = root.number_fact("fsdp_exposed_share");
   stack.host_time_dense = root.fact<Seconds>("host_time_dense");
   stack.host_time_experts = root.fact<Seconds>("host_time_experts");
   stack.step_overhead = root.fact<Seconds>("step_overhead");
-  stack.jitter_per_doubling = root.number_fact("jitter_per_doubling");
-  stack.bubble_factor = root.number_fact("bubble_factor");
-  stack.fp8_cast_bytes = root.number_fact("fp8_cast_bytes");
-  stack.logit_bytes = root.number_fact("logit_bytes");
-  stack.activation_factor = root.number_fact("activation_factor");
-  stack.fragmentation_share = root.number_fact("fragmentation_share");
   stack.fp32_gradients = root.boolean_or("fp32_gradients", true);
   stack.zero1_all_reduce = root.boolean_or("zero1_all_reduce", false);
   stack.schedules = read_schedules(root);

@@ -30,6 +30,19 @@ BytesPerSecond ring_bandwidth(const Fabric& fabric, GroupShape group) {
   return least;
 }
 
+GroupShape one_in_each_domain(GroupShape group, std::int64_t gpus) {
+  const int inside = members_within(group, gpus);
+  if (inside >= group.inner) {  // a domain holds whole blocks
+    const int blocks = inside / group.inner;
+    return GroupShape::line((group.size + inside - 1) / inside, group.jump * blocks);
+  }
+  const int of_a_block = (group.inner + inside - 1) / inside;
+  return {.size = of_a_block * (group.size / group.inner),
+          .stride = group.stride * inside,
+          .inner = of_a_block,
+          .jump = group.jump};
+}
+
 Result<Fabric> fabric_of(const spec::Cluster& cluster, const spec::Chip& chip) {
   Fabric fabric;
   ASSIGN_OR_RETURN(const BytesPerSecond nvlink,
