@@ -129,13 +129,10 @@ StepCost StepModel::cost(const Layout& layout, std::int64_t global_batch) const 
   return cost(stage_costs(layer_costs(LayerSplit::of(layout)), layout), layout, global_batch);
 }
 
-// Exposed traffic of gradients and parameters among replicas, of the stage with the most
-// parameters.
-Seconds StepModel::replica_time(const StageCosts& costs, const Layout& layout,
-                                std::int64_t micro_batches, Seconds compute) const {
+// Of the stage with the most parameters.
+ReplicaTraffic StepModel::replica_traffic(const StageCosts& costs, const Layout& layout) const {
   using spec::Collective;
   const layout::Groups groups = layout::groups_of(layout);
-  const double m = static_cast<double>(micro_batches);
   const ParameterShare& share = heaviest_of(costs).parameters;
   const auto time = [&](Collective op, double bytes, layout::GroupShape group) {
     return collectives_.time(op, Bytes::of(bytes), group).time;
@@ -145,29 +142,35 @@ Seconds StepModel::replica_time(const StageCosts& costs, const Layout& layout,
     if (share.experts > 0) sum += time(op, bytes_each * share.experts, groups.expert_replicas);
     return sum;
   };
+  ReplicaTraffic traffic;
   if (layout.zero_stage == 0) {
-    const Seconds all = both(Collective::all_reduce, bytes_.gradient);
-    return (1 - numbers_.dp_overlap) * all + numbers_.dp_overlap * max(Seconds{}, all - compute);
+    traffic.reduce = both(Collective::all_reduce, bytes_.gradient);
+    return traffic;
   }
-  const Seconds gather = both(Collective::all_gather, bytes_.parameter);
+  traffic.gather = both(Collective::all_gather, bytes_.parameter);
   const bool all_reduce = layout.zero_stage == 1 && setting_.stack.zero1_all_reduce;
-  const Seconds scatter =
+  traffic.reduce =
       both(all_reduce ? Collective::all_reduce : Collective::reduce_scatter, bytes_.gradient);
-  Seconds between;
   if (layout.shard > 0) {
-    between = time(Collective::all_reduce, bytes_.gradient * share.dense / layout.shard,
-                   groups.shard_replicas);
+    traffic.between = time(Collective::all_reduce, bytes_.gradient * share.dense / layout.shard,
+                           groups.shard_replicas);
   }
-  if (layout.zero_stage == 3) {
-    const Seconds traffic = m * (2 * gather + scatter) / numbers_.fsdp_bandwidth_share + between;
-    const Seconds work = m * compute;
-    return max(work, traffic) + numbers_.fsdp_exposed_share * min(work, traffic) - work;
+  return traffic;
+}
+
+Seconds StepModel::exposed(const ReplicaTraffic& traffic, int zero_stage, double micro_batches,
+                           Seconds compute) const {
+  if (zero_stage == 3) {
+    const Seconds all =
+        micro_batches * (2 * traffic.gather + traffic.reduce) / numbers_.fsdp_bandwidth_share +
+        traffic.between;
+    const Seconds work = micro_batches * compute;
+    return max(work, all) + numbers_.fsdp_exposed_share * min(work, all) - work;
   }
-  const double scatters = layout.zero_stage == 2 ? m : 1;
-  const Seconds traffic = gather + scatters * scatter + between;
-  const Seconds window = scatters * compute;
-  return (1 - numbers_.dp_overlap) * traffic +
-         numbers_.dp_overlap * max(Seconds{}, traffic - window);
+  const double reduces = zero_stage == 2 ? micro_batches : 1;
+  const Seconds all = traffic.gather + reduces * traffic.reduce + traffic.between;
+  const double overlap = numbers_.dp_overlap;
+  return (1 - overlap) * all + overlap * max(Seconds{}, all - reduces * compute);
 }
 
 Seconds StepModel::optimizer_time(const StageProfile& profile, const Layout& layout) const {
@@ -234,8 +237,10 @@ StepCost StepModel::timed(const StageCosts& costs, const Layout& layout,
   const auto set = [&out](StepPart part, Seconds time) {
     out.parts[static_cast<std::size_t>(part)] = time;
   };
-  if (layout.dp * layout.cp > 1)
-    set(StepPart::dp, replica_time(costs, layout, out.micro_batches, each));
+  if (layout.dp * layout.cp > 1) {
+    const double m = static_cast<double>(out.micro_batches);
+    set(StepPart::dp, exposed(replica_traffic(costs, layout), layout.zero_stage, m, each));
+  }
   set(StepPart::optimizer, optimizer_time(slowest, layout));
   if (layout.offload_activations) {
     const Seconds copies = 2 * slowest.activations / numbers_.host_bandwidth;
@@ -351,37 +356,13 @@ StepModel::ComputeFloor StepModel::compute_floor(const LayerCosts& costs, Layout
   return floor;
 }
 
-// Of the traffic among replicas: whatever the algorithm and the ZeRO stage, the ranks of a group in
-// one domain must send the sum of their gradients out of it, but for what they keep themselves.
-Seconds StepModel::replica_floor(const StageCosts& costs, const Layout& layout,
-                                 Seconds work) const {
-  const StageProfile& heaviest = heaviest_of(costs);
-  const layout::Groups groups = layout::groups_of(layout);
-  const auto leaving = [&](double parameters, layout::GroupShape group) {
-    const topology::Fabric& fabric = collectives_.fabric();
-    const int inside = layout::members_within(group, fabric.levels.front().gpus);
-    if (parameters == 0 || inside >= group.size) return Seconds{};
-    const double out = 1 - static_cast<double>(inside) / group.size;
-    return Bytes::of(bytes_.gradient * parameters * out) / topology::ring_bandwidth(fabric, group);
-  };
-  const Seconds traffic = leaving(heaviest.parameters.dense, groups.replicas) +
-                          leaving(heaviest.parameters.experts, groups.expert_replicas);
-  const double exposed = std::min(1 - numbers_.dp_overlap, numbers_.fsdp_exposed_share);
-  return exposed * min(traffic, work);
-}
-
-Seconds StepModel::step_floor(const StageCosts& costs, const Layout& layout,
-                              std::int64_t global_batch) const {
+Seconds StepModel::pipeline_time(const StageCosts& costs, const Layout& layout,
+                                 std::int64_t global_batch) const {
   StepCost out;
   out.micro_batches = global_batch / (std::int64_t{layout.dp} * layout.micro_batch);
   set_pipeline_parts(out, costs, layout);
   Seconds sum;
   for (const Seconds part : out.parts) sum += part;
-  if (layout.dp * layout.cp > 1) {
-    const StageProfile& slowest = costs.profiles[static_cast<std::size_t>(costs.slowest)];
-    const double m = static_cast<double>(out.micro_batches);
-    sum += replica_floor(costs, layout, m * slowest.times.total());
-  }
   return sum;
 }
 

@@ -59,6 +59,13 @@ struct StepCost {
   Seconds operator[](StepPart part) const { return parts[static_cast<std::size_t>(part)]; }
 };
 
+// Collectives among replicas: each of a micro-batch or of a step, as the ZeRO stage has it.
+struct ReplicaTraffic {
+  Seconds gather;   // of parameters
+  Seconds reduce;   // of gradients
+  Seconds between;  // HSDP: of the shards, among the groups
+};
+
 class StepModel {
  public:
   // Errors: unknown_value, naming the entry and key; unsupported where the model waits for what its
@@ -122,9 +129,14 @@ class StepModel {
   ComputeFloor compute_floor(const LayerCosts& costs, layout::Layout cut) const;
   // What the slowest of so many nodes makes of a step: 1 + jitter log2(nodes).
   double stretch(std::int64_t ranks) const;
-  // Of a layout with these stages, whatever its replicas do; without step_overhead and stretch.
-  Seconds step_floor(const StageCosts& costs, const layout::Layout& layout,
-                     std::int64_t global_batch) const;
+  // The step without what replicas, optimizer, offloading and overhead add.
+  Seconds pipeline_time(const StageCosts& costs, const layout::Layout& layout,
+                        std::int64_t global_batch) const;
+  // What replicas exchange in a step, and what of it is exposed beside micro-batches that take
+  // `compute` each.
+  ReplicaTraffic replica_traffic(const StageCosts& costs, const layout::Layout& layout) const;
+  Seconds exposed(const ReplicaTraffic& traffic, int zero_stage, double micro_batches,
+                  Seconds compute) const;
   // Of any layout with this cut of a layer.
   Bytes memory_floor(const LayerCosts& costs) const;
 
@@ -133,15 +145,12 @@ class StepModel {
 
  private:
   StepModel(Setting setting, Numbers numbers, Efficiency efficiency, topology::Fabric fabric);
-  Seconds replica_time(const StageCosts& costs, const layout::Layout& layout,
-                       std::int64_t micro_batches, Seconds compute) const;
   // The parts that replicas and offloading do not change, without the overhead.
   void set_pipeline_parts(StepCost& out, const StageCosts& costs,
                           const layout::Layout& layout) const;
   StepCost timed(const StageCosts& costs, const layout::Layout& layout,
                  std::int64_t global_batch) const;
   void set_memory(StepCost& out, const StageCosts& costs, const layout::Layout& layout) const;
-  Seconds replica_floor(const StageCosts& costs, const layout::Layout& layout, Seconds work) const;
   Seconds optimizer_time(const StageProfile& profile, const layout::Layout& layout) const;
 
   Setting setting_;

@@ -97,6 +97,7 @@ bool CutSearch::search_micro_batch(Layout layout, int micro_batch) {
 }
 
 void CutSearch::search_split(Layout layout, const LayerCosts& costs) {
+  traffic_.clear();
   cost::StepModel::ComputeFloor floor = scene_.model.compute_floor(costs, layout);
   floor.all *= rounding;
   floor.input_only *= rounding;
@@ -232,6 +233,7 @@ std::vector<CutSearch::Replicas> CutSearch::replicas_of(const Layout& layout, Se
       }
       const Replicas one{.training = static_cast<int>(i),
                          .dp = *dp,
+                         .sequences_each = static_cast<double>(layout.micro_batch) * *dp,
                          .batches = batches,
                          .steps = training.steps,
                          .ceiling = ceiling_of(block * *dp)};
@@ -249,16 +251,72 @@ bool CutSearch::promising(const Replicas& one, Seconds each, Seconds once, doubl
   return false;
 }
 
+const std::vector<ReplicaChoice>& CutSearch::choices_of(const Layout& layout) {
+  const int replicas = layout.dp * layout.cp;
+  auto known = choices_.find(replicas);
+  if (known == choices_.end()) {
+    known = choices_.emplace(replicas, scene_.space.replicas(layout.tp, replicas)).first;
+  }
+  return known->second;
+}
+
+// The traffic of each of choices_of(layout). Within a split it depends on these keys alone.
+const std::vector<cost::ReplicaTraffic>& CutSearch::traffic_of(Layout layout,
+                                                               const StageCosts& stages) {
+  double dense = 0, experts = 0;
+  for (const cost::StageProfile& profile : stages.profiles) {
+    const cost::ParameterShare& share = profile.parameters;
+    if (share.dense + share.experts <= dense + experts) continue;
+    dense = share.dense;
+    experts = share.experts;
+  }
+  const TrafficKey key{layout.pp, layout.dp, static_cast<int>(layout.order), dense, experts};
+  const auto known = traffic_.find(key);
+  if (known != traffic_.end()) return known->second;
+  std::vector<cost::ReplicaTraffic> traffic;
+  for (const ReplicaChoice& choice : choices_of(layout)) {
+    layout.zero_stage = choice.zero_stage;
+    layout.shard = choice.shard;
+    traffic.push_back(layout.dp * layout.cp == 1 ? cost::ReplicaTraffic{}
+                                                 : scene_.model.replica_traffic(stages, layout));
+  }
+  return traffic_.emplace(key, std::move(traffic)).first->second;
+}
+
+Seconds CutSearch::exposed(const Replicas& one, const StageCosts& stages, int zero_stage,
+                           const cost::ReplicaTraffic& traffic) const {
+  const auto slowest = static_cast<std::size_t>(stages.slowest);
+  const Seconds each = stages.profiles[slowest].times.total();
+  Seconds sum;
+  for (const Training::Phase& phase : training_of(one.training).phases) {
+    const double batches = one.batches_of(phase.global_batch);
+    sum += phase.steps * scene_.model.exposed(traffic, zero_stage, batches, each);
+  }
+  return sum;
+}
+
 bool CutSearch::promising(const Replicas& one, Layout layout, const StageCosts& stages) {
   layout.dp = one.dp;
-  Seconds parts;
-  for (const Training::Phase& phase : training_of(one.training).phases) {
-    parts += phase.steps * scene_.model.step_floor(stages, layout, phase.global_batch);
+  const std::vector<ReplicaChoice>& choices = choices_of(layout);
+  const std::vector<cost::ReplicaTraffic>& traffic = traffic_of(layout, stages);
+  Seconds least = Seconds::of(infinite);
+  for (std::size_t i = 0; i < choices.size(); ++i) {
+    least = min(least, exposed(one, stages, choices[i].zero_stage, traffic[i]));
   }
+  const Seconds parts = pipeline_time(one, layout, stages) + least;
   const double bound = scene_.objective.bound_of_parts(parts * rounding, one.steps, one.ceiling);
   if (bound <= limit()) return true;
   count_bound(bound);
   return false;
+}
+
+Seconds CutSearch::pipeline_time(const Replicas& one, const Layout& layout,
+                                 const StageCosts& stages) const {
+  Seconds sum;
+  for (const Training::Phase& phase : training_of(one.training).phases) {
+    sum += phase.steps * scene_.model.pipeline_time(stages, layout, phase.global_batch);
+  }
+  return sum;
 }
 
 std::vector<CutSearch::Replicas> CutSearch::legal_ones(const std::vector<Replicas>& replicas,
@@ -284,27 +342,22 @@ std::vector<CutSearch::Replicas> CutSearch::legal_ones(const std::vector<Replica
 // at all, and what is too slow with neither is too slow with either.
 void CutSearch::evaluate_all(Layout layout, const Replicas& one, const StageCosts& stages) {
   layout.dp = one.dp;
-  const int replicas = layout.dp * layout.cp;
-  auto choices = choices_.find(replicas);
-  if (choices == choices_.end()) {
-    choices = choices_.emplace(replicas, scene_.space.replicas(layout.tp, replicas)).first;
-  }
   const std::int64_t batch = training_of(one.training).largest_batch();
-  for (const ReplicaChoice& choice : choices->second) {
-    layout.zero_stage = choice.zero_stage;
-    layout.shard = choice.shard;
-    if (!scene_.exhaustive && !fits_with_offload(layout, one.training, stages)) continue;
-    if (!scene_.exhaustive && scene_.space.offloads().size() > 1) {
-      layout.offload_optimizer = layout.offload_activations = false;
-      Seconds working;
-      for (const Training::Phase& phase : training_of(one.training).phases) {
-        working += phase.steps * scene_.model.step_time(stages, layout, phase.global_batch);
-      }
-      const double bound = scene_.objective.bound(working * rounding, one.ceiling);
+  const std::vector<ReplicaChoice>& choices = choices_of(layout);
+  const std::vector<cost::ReplicaTraffic>& traffic = traffic_of(layout, stages);
+  const Seconds pipeline = pipeline_time(one, layout, stages);
+  for (std::size_t i = 0; i < choices.size(); ++i) {
+    layout.zero_stage = choices[i].zero_stage;
+    layout.shard = choices[i].shard;
+    if (!scene_.exhaustive) {
+      const Seconds parts = pipeline + exposed(one, stages, layout.zero_stage, traffic[i]);
+      const double bound =
+          scene_.objective.bound_of_parts(parts * rounding, one.steps, one.ceiling);
       if (bound > limit()) {
         count_bound(bound, static_cast<std::int64_t>(scene_.space.offloads().size()));
         continue;
       }
+      if (!fits_with_offload(layout, one.training, stages)) continue;
     }
     for (const OffloadChoice& offload : scene_.space.offloads()) {
       layout.offload_optimizer = offload.optimizer;

@@ -43,9 +43,18 @@ class CutSearch {
   struct Replicas {
     int training;
     int dp;
-    double batches;  // micro-batches of a replica in all steps
+    double sequences_each;  // of one micro-batch of all replicas
+    double batches;         // micro-batches of a replica in all steps
     double steps;
     Objective::Ceiling ceiling;
+    double batches_of(std::int64_t global_batch) const {
+      return static_cast<double>(global_batch) / sequences_each;
+    }
+  };
+  struct TrafficKey {
+    int pp, dp, order;
+    double dense, experts;
+    friend auto operator<=>(const TrafficKey&, const TrafficKey&) = default;
   };
 
   double limit() const;
@@ -59,6 +68,13 @@ class CutSearch {
                        const cost::StepModel::ComputeFloor& floor,
                        const std::vector<Replicas>& replicas);
   void evaluate_all(layout::Layout layout, const Replicas& one, const cost::StageCosts& stages);
+  Seconds pipeline_time(const Replicas& one, const layout::Layout& layout,
+                        const cost::StageCosts& stages) const;
+  Seconds exposed(const Replicas& one, const cost::StageCosts& stages, int zero_stage,
+                  const cost::ReplicaTraffic& traffic) const;
+  const std::vector<ReplicaChoice>& choices_of(const layout::Layout& layout);
+  const std::vector<cost::ReplicaTraffic>& traffic_of(layout::Layout layout,
+                                                      const cost::StageCosts& stages);
   bool fits_with_offload(layout::Layout layout, int training, const cost::StageCosts& stages);
   void evaluate(const layout::Layout& layout, int training, const cost::StageCosts& stages);
 
@@ -85,10 +101,11 @@ class CutSearch {
   double bound_least_ = 0;
   std::int64_t memory_count_ = 0;
   std::map<std::array<int, 6>, std::vector<cost::StageKind>>
-      kinds_;                                             // by pipeline and recomputation
-  std::map<std::int64_t, Objective::Ceiling> ceilings_;   // by ranks
-  std::map<int, std::vector<PipelineChoice>> pipelines_;  // by pp
-  std::map<int, std::vector<ReplicaChoice>> choices_;     // by replicas
+      kinds_;                                            // by pipeline and recomputation
+  std::map<std::int64_t, Objective::Ceiling> ceilings_;  // by ranks
+  std::map<TrafficKey, std::vector<cost::ReplicaTraffic>> traffic_;  // of the present split
+  std::map<int, std::vector<PipelineChoice>> pipelines_;             // by pp
+  std::map<int, std::vector<ReplicaChoice>> choices_;                // by replicas
 };
 
 }  // namespace celere::plan
