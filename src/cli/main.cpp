@@ -1,0 +1,47 @@
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <cstdlib>
+
+#include "cli/verbs.hpp"
+
+namespace celere::cli {
+
+std::vector<std::string> catalog_folders(const Common& common) {
+  std::vector<std::string> folders = common.catalog_folders;
+  if (const char* config = std::getenv("XDG_CONFIG_HOME"); config != nullptr && *config != '\0') {
+    folders.push_back(fmt::format("{}/celere/catalog", config));
+  } else if (const char* home = std::getenv("HOME"); home != nullptr && *home != '\0') {
+    folders.push_back(fmt::format("{}/.config/celere/catalog", home));
+  }
+  return folders;
+}
+
+int print(const std::string& text) {
+  std::fputs(text.c_str(), stdout);
+  return exit_fine;
+}
+
+int complain(const std::string& message) {
+  std::fprintf(stderr, "celere: %s\n", message.c_str());
+  return exit_wrong;
+}
+
+}  // namespace celere::cli
+
+int main(int argc, char** argv) {
+  using namespace celere::cli;
+  CLI::App app("Plans, proves and runs the training of large language models", "celere");
+  app.require_subcommand(1);
+  app.footer("Exit codes: 0 fine, 1 the answer is no (infeasible), 2 wrong input.");
+  Common common;
+  app.add_option("--catalog", common.catalog_folders, "look for entries in this folder first");
+  add_plan(app, common);
+  add_catalog(app, common);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? exit_fine : exit_wrong;
+  }
+  return common.exit_code;
+}

@@ -1,0 +1,34 @@
+// The verbs of celere. Each adds its subcommand and, when it is the one that was asked for, runs
+// and sets the exit code.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+#include <string>
+#include <vector>
+
+namespace celere::cli {
+
+inline constexpr int exit_fine = 0;
+inline constexpr int exit_no = 1;     // the answer is no: infeasible
+inline constexpr int exit_wrong = 2;  // wrong input
+
+// What all verbs share.
+struct Common {
+  std::vector<std::string> catalog_folders;
+  bool json = false;
+  int exit_code = exit_fine;
+};
+
+void add_plan(CLI::App& app, Common& common);
+void add_catalog(CLI::App& app, Common& common);
+
+// The user's own catalogue: $XDG_CONFIG_HOME/celere/catalog.
+std::vector<std::string> catalog_folders(const Common& common);
+
+// Prints to standard output; 0.
+int print(const std::string& text);
+// Prints what is wrong to standard error; 2.
+int complain(const std::string& message);
+
+}  // namespace celere::cli

@@ -1,0 +1,71 @@
+#include "report/table.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <sstream>
+
+#include "base/check.hpp"
+
+namespace celere::report {
+
+Table::Table(std::vector<std::pair<std::string, Align>> columns) : columns_(std::move(columns)) {}
+
+void Table::row(std::vector<std::string> cells) {
+  CHECK_EQ(cells.size(), columns_.size());
+  rows_.push_back(std::move(cells));
+}
+
+std::string Table::text(int indent) const {
+  std::vector<std::size_t> widths;
+  for (std::size_t i = 0; i < columns_.size(); ++i) {
+    std::size_t width = columns_[i].first.size();
+    for (const auto& cells : rows_) width = std::max(width, cells[i].size());
+    widths.push_back(width);
+  }
+  std::string out;
+  const auto line = [&](const auto& cell_of) {
+    std::string text(static_cast<std::size_t>(indent), ' ');
+    for (std::size_t i = 0; i < columns_.size(); ++i) {
+      if (i > 0) text += "  ";
+      const bool right = columns_[i].second == Align::right;
+      text += right ? fmt::format("{:>{}}", cell_of(i), widths[i])
+                    : fmt::format("{:<{}}", cell_of(i), widths[i]);
+    }
+    text.erase(text.find_last_not_of(' ') + 1);
+    out += text + '\n';
+  };
+  line([&](std::size_t i) { return columns_[i].first; });
+  for (const auto& cells : rows_) {
+    line([&](std::size_t i) { return cells[i]; });
+  }
+  return out;
+}
+
+std::string bar(double share, int width) {
+  const int full = static_cast<int>(std::lround(std::clamp(share, 0.0, 1.0) * width));
+  return std::string(static_cast<std::size_t>(full), '#') +
+         std::string(static_cast<std::size_t>(width - full), '.');
+}
+
+std::string wrapped(const std::string& text, int width, int indent) {
+  std::istringstream words(text);
+  std::string out, word;
+  int column = 0;
+  while (words >> word) {
+    const int size = static_cast<int>(word.size());
+    if (column > 0 && column + 1 + size > width) {
+      out += fmt::format("\n{:{}}", "", indent);
+      column = indent;
+    } else if (column > 0) {
+      out += ' ';
+      ++column;
+    }
+    out += word;
+    column += size;
+  }
+  return out;
+}
+
+}  // namespace celere::report
