@@ -97,21 +97,25 @@ constexpr Q min(Q a, Q b) {
 
 inline namespace literals {
 // clang-format off
-constexpr Seconds operator""_s(long double v) { return Seconds::of(static_cast<double>(v)); }
-constexpr Seconds operator""_s(unsigned long long v) { return Seconds::of(static_cast<double>(v)); }
-constexpr Seconds operator""_ms(long double v) { return Seconds::of(static_cast<double>(v) * 1e-3); }
-constexpr Seconds operator""_ms(unsigned long long v) { return Seconds::of(static_cast<double>(v) * 1e-3); }
-constexpr Seconds operator""_us(long double v) { return Seconds::of(static_cast<double>(v) * 1e-6); }
-constexpr Seconds operator""_us(unsigned long long v) { return Seconds::of(static_cast<double>(v) * 1e-6); }
-constexpr Seconds operator""_h(unsigned long long v) { return Seconds::of(static_cast<double>(v) * 3600); }
-constexpr Seconds operator""_days(unsigned long long v) { return Seconds::of(static_cast<double>(v) * 86400); }
-constexpr Bytes operator""_B(unsigned long long v) { return Bytes::of(static_cast<double>(v)); }
-constexpr Bytes operator""_MB(unsigned long long v) { return Bytes::of(static_cast<double>(v) * 1e6); }
-constexpr Bytes operator""_GB(unsigned long long v) { return Bytes::of(static_cast<double>(v) * 1e9); }
-constexpr Bytes operator""_MiB(unsigned long long v) { return Bytes::of(static_cast<double>(v) * 1048576); }
-constexpr Bytes operator""_GiB(unsigned long long v) { return Bytes::of(static_cast<double>(v) * 1073741824); }
-constexpr BytesPerSecond operator""_GBps(unsigned long long v) { return BytesPerSecond::of(static_cast<double>(v) * 1e9); }
-constexpr FlopsPerSecond operator""_TFLOPps(unsigned long long v) { return FlopsPerSecond::of(static_cast<double>(v) * 1e12); }
+constexpr Seconds operator""_s(long double v) { return Seconds::of(double(v)); }
+constexpr Seconds operator""_s(unsigned long long v) { return Seconds::of(double(v)); }
+constexpr Seconds operator""_ms(long double v) { return Seconds::of(double(v) * 1e-3); }
+constexpr Seconds operator""_ms(unsigned long long v) { return Seconds::of(double(v) * 1e-3); }
+constexpr Seconds operator""_us(long double v) { return Seconds::of(double(v) * 1e-6); }
+constexpr Seconds operator""_us(unsigned long long v) { return Seconds::of(double(v) * 1e-6); }
+constexpr Seconds operator""_h(unsigned long long v) { return Seconds::of(double(v) * 3600); }
+constexpr Seconds operator""_days(unsigned long long v) { return Seconds::of(double(v) * 86400); }
+constexpr Bytes operator""_B(unsigned long long v) { return Bytes::of(double(v)); }
+constexpr Bytes operator""_MB(unsigned long long v) { return Bytes::of(double(v) * 1e6); }
+constexpr Bytes operator""_GB(unsigned long long v) { return Bytes::of(double(v) * 1e9); }
+constexpr Bytes operator""_MiB(unsigned long long v) { return Bytes::of(double(v) * 1048576); }
+constexpr Bytes operator""_GiB(unsigned long long v) { return Bytes::of(double(v) * 1073741824); }
+constexpr BytesPerSecond operator""_GBps(unsigned long long v) {
+  return BytesPerSecond::of(double(v) * 1e9);
+}
+constexpr FlopsPerSecond operator""_TFLOPps(unsigned long long v) {
+  return FlopsPerSecond::of(double(v) * 1e12);
+}
 // clang-format on
 }  // namespace literals
 

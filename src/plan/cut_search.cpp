@@ -349,6 +349,7 @@ void CutSearch::evaluate_all(Layout layout, const Replicas& one, const StageCost
   for (std::size_t i = 0; i < choices.size(); ++i) {
     layout.zero_stage = choices[i].zero_stage;
     layout.shard = choices[i].shard;
+    double least = 0;
     if (!scene_.exhaustive) {
       const Seconds parts = pipeline + exposed(one, stages, layout.zero_stage, traffic[i]);
       const double bound =
@@ -358,6 +359,7 @@ void CutSearch::evaluate_all(Layout layout, const Replicas& one, const StageCost
         continue;
       }
       if (!fits_with_offload(layout, one.training, stages)) continue;
+      least = bound;
     }
     for (const OffloadChoice& offload : scene_.space.offloads()) {
       layout.offload_optimizer = offload.optimizer;
@@ -366,6 +368,10 @@ void CutSearch::evaluate_all(Layout layout, const Replicas& one, const StageCost
         const cost::StepCost memory = scene_.model.memory_only(stages, layout, batch);
         if (!scene_.model.fits(memory)) {
           found_.add_too_big({infinite, memory.memory_max.in_base(), one.training, layout});
+          continue;
+        }
+        if (found_.dominated({least, memory.memory_max.in_base(), one.training, layout})) {
+          count_bound(least);
           continue;
         }
       }

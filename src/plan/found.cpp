@@ -33,6 +33,16 @@ void Found::add(const Candidate& candidate) {
   if (static_cast<int>(best_.size()) > best_max_) best_.pop_back();
 }
 
+bool Found::dominated(const Candidate& least) const {
+  const bool better_kin = std::any_of(best_.begin(), best_.end(), [&](const Candidate& other) {
+    return other.objective < least.objective && same_family(least, other);
+  });
+  if (!better_kin) return false;
+  return std::any_of(front_.begin(), front_.end(), [&](const Candidate& other) {
+    return other.objective < least.objective && other.memory <= least.memory;
+  });
+}
+
 void Found::add_to_front(const Candidate& candidate) {
   const auto place = std::lower_bound(front_.begin(), front_.end(), candidate);
   if (place != front_.begin() && std::prev(place)->memory <= candidate.memory) return;

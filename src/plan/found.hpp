@@ -39,6 +39,9 @@ class Found {
   explicit Found(int best) : best_max_(best) {}
 
   void add(const Candidate& candidate);
+  // Whether a candidate with at least this objective and exactly this memory is no news: its family
+  // has a better one, and so has the front.
+  bool dominated(const Candidate& least) const;
   // A layout that needs more memory than there is, and `count` - 1 more that need no less.
   void add_too_big(const Candidate& candidate, std::int64_t count = 1);
   // `count` groups or layouts that were passed over; `bound` 0 where the reason is not a bound.

@@ -16,13 +16,25 @@
 
 namespace celere::spec {
 
-enum class AttentionKind : std::uint8_t {
-  grouped,
-  latent
-};  // grouped: multi-head, GQA and MQA; latent: MLA
+// grouped: multi-head, GQA and MQA; latent: MLA [DeepSeek-V2 2024].
+enum class AttentionKind : std::uint8_t { grouped, latent };
 enum class Norm : std::uint8_t { rms, layer };
 enum class Activation : std::uint8_t { gelu, relu_squared, silu, gelu_gated, silu_gated };
 enum class Position : std::uint8_t { rope, learned, none };
+
+// How Hugging Face calls a checkpoint's tensors: transformers' model_type, and Grok-2's own.
+enum class HfFamily : std::uint8_t {
+  none,
+  gpt2,
+  llama,
+  mixtral,
+  qwen3_moe,
+  deepseek_v3,  // and deepseek_v2
+  gpt_oss,
+  llama4,
+  nemotron,
+  grok_2
+};
 
 struct Attention {
   AttentionKind kind = AttentionKind::grouped;
@@ -49,8 +61,8 @@ struct Experts {
   int dense_branch_ffn = 0;  // a dense branch beside the experts (Grok-2: residual_moe; 0: none)
   int every = 1;             // every n-th layer has experts: those with index % every == every - 1
   int first_dense = 0;       // the first so many layers have none
+  int groups = 0;            // the experts in groups of equal size (0: none)
   int group_limit = 0;       // a token's experts lie in at most so many groups (0: no limit)
-  int groups = 0;
   bool router_bias = false;  // a bias an expert that only balances (DeepSeek-V3)
   bool biases = false;       // on the experts' own products (gpt-oss)
 };
@@ -74,7 +86,8 @@ struct Model {
   bool tied_embeddings = false;
   int mtp_layers = 0;  // multi-token prediction modules (DeepSeek-V3: 1)
 
-  Fact<double> published_parameters;  // as printed by its makers
+  HfFamily hf_family = HfFamily::none;  // none: no checkpoint there, or one of unknown names
+  Fact<double> published_parameters;    // as printed by its makers
   Fact<double> published_active_parameters;
   std::string difference;  // what the entry says where our count differs from the published one
   std::string source;
@@ -102,12 +115,12 @@ struct ShardRule {
 
 struct Tensor {
   std::string name;
-  std::vector<std::int64_t>
-      shape;  // global, [out, in] for a linear layer, [experts, out, in] for experts
+  // Global; [out, in] for a linear layer, [experts, out, in] for experts.
+  std::vector<std::int64_t> shape;
   TensorType type = TensorType::weight;
   ShardRule shard;
-  int layer =
-      -1;  // -1: embedding, head or final norm; layers() + i: multi-token prediction module i
+  // -1: embedding, head or final norm; model.layers + i: multi-token prediction module i.
+  int layer = -1;
 
   std::int64_t count() const;
 };
@@ -124,8 +137,8 @@ struct ParameterCount {
 ParameterCount count_parameters(const Model& model);
 
 class TomlTable;
-// The fields of a model in a table: of a catalogue entry, or of a run file. Mistakes are noted in
-// the table's document.
+// The shape of a model in a table: of a catalogue entry, or of a run file. Mistakes are noted in
+// the table's document; a model without any has a parameter count that fits std::int64_t.
 Model read_model(const TomlTable& table, std::string name);
 
 // Errors: bad_input with file, line and key.

@@ -1,3 +1,10 @@
+// The inventory, in the order of the forward pass.
+//
+// Shard rules are Megatron-LM's [Shoeybi et al. 2019]: the products that widen the stream (queries,
+// keys, values, w1, w3) are cut by outputs, those that bring it back (wo, w2) by inputs; embedding
+// and head by vocabulary entries; norms, router and the compressions of latent attention are whole
+// on each rank. Experts lie along dimension 0 of one tensor, for expert parallelism, and are cut
+// inside as an MLP is, by the experts' own tensor parallelism.
 #include <fmt/format.h>
 
 #include "base/check.hpp"
@@ -29,10 +36,11 @@ class Inventory {
     if (!model_.tied_embeddings) add("head", {model_.vocab, h}, TensorType::embedding, columns);
     for (int module = 0; module < model_.mtp_layers; ++module) {
       layer_ = model_.layers + module;
-      // The module joins the normed stream with the normed embedding of the next token [DeepSeek-V3
-      // 2024, eq. 21].
-      norm("mtp_hidden_norm");
+      // The module joins the normed embedding of the next token and the normed stream [DeepSeek-V3
+      // 2024, eq. 21]; the embedding is the first half of the projection's inputs, as in the
+      // published weights. Embedding and head are the model's own.
       norm("mtp_embedding_norm");
+      norm("mtp_hidden_norm");
       add("mtp_projection", {h, 2 * h}, TensorType::weight, columns);
       block(model_.has_experts(model_.layers - 1));
       norm("mtp_head_norm");
