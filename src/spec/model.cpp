@@ -25,12 +25,24 @@ struct Range {
 };
 
 // What a source may leave open; everything else has a default that says what it means.
-constexpr std::string_view may_be_unknown[] = {
-    "layers",          "hidden",           "vocab",           "context",
-    "ffn",             "mtp_layers",       "attention.heads", "attention.kv_heads",
-    "attention.head_dim", "attention.value_dim", "attention.query_rank", "attention.kv_rank",
-    "attention.rope_dim", "experts.count",   "experts.top_k",   "experts.ffn",
-    "experts.shared_ffn", "experts.first_dense"};
+constexpr std::string_view may_be_unknown[] = {"layers",
+                                               "hidden",
+                                               "vocab",
+                                               "context",
+                                               "ffn",
+                                               "mtp_layers",
+                                               "attention.heads",
+                                               "attention.kv_heads",
+                                               "attention.head_dim",
+                                               "attention.value_dim",
+                                               "attention.query_rank",
+                                               "attention.kv_rank",
+                                               "attention.rope_dim",
+                                               "experts.count",
+                                               "experts.top_k",
+                                               "experts.ffn",
+                                               "experts.shared_ffn",
+                                               "experts.first_dense"};
 
 // Reads counts; those that the entry lists as unknown are absent, and 0.
 class Counts {
@@ -110,9 +122,9 @@ void check_routing(const Experts& e, const TomlTable& table) {
     table.mistake("group_limit",
                   fmt::format("= {} is more than groups = {}", e.group_limit, e.groups));
   } else if (e.group_limit > 0 && e.top_k > e.count / e.groups * e.group_limit) {
-    table.mistake("group_limit", fmt::format("= {} groups hold {} experts, fewer than top_k = {}",
-                                             e.group_limit, e.count / e.groups * e.group_limit,
-                                             e.top_k));
+    table.mistake("group_limit",
+                  fmt::format("= {} groups hold {} experts, fewer than top_k = {}", e.group_limit,
+                              e.count / e.groups * e.group_limit, e.top_k));
   }
 }
 
@@ -213,11 +225,11 @@ Result<Model> parse_model(std::string_view toml, std::string name) {
   m.source = root.text("source");
   m.grade = static_cast<Grade>(root.choice(
       "grade", {"measured", "maker", "secondary", "derived", "fitted", "assumption"}, -1));
-  m.hf_family = static_cast<HfFamily>(
-      root.choice("hugging_face",
-                  {"none", "gpt2", "llama", "mixtral", "qwen3-moe", "deepseek-v3", "gpt-oss",
-                   "llama4", "nemotron", "grok-2"},
-                  0));
+  m.hf_family =
+      static_cast<HfFamily>(root.choice("hugging_face",
+                                        {"none", "gpt2", "llama", "mixtral", "qwen3-moe",
+                                         "deepseek-v3", "gpt-oss", "llama4", "nemotron", "grok-2"},
+                                        0));
   m.difference = root.text_or("difference", "");
   const TomlTable published = root.table("published");
   m.published_parameters = published.number_fact("parameters");
