@@ -400,9 +400,9 @@ void CutSearch::evaluate(const Layout& layout, int training, const StageCosts& s
   const Outcome outcome = scene_.objective.outcome(stages, layout, training_of(training));
   ++found_.searched;
   const double memory = outcome.step.memory_max.in_base();
-  if (scene_.count_distinct) {
-    found_.points.push_back(point_of(outcome.step.time.in_base(), memory));
-  }
+  const std::uint64_t point = point_of(outcome.step.time.in_base(), memory);
+  found_.hash += point;
+  if (scene_.count_distinct) found_.points.push_back(point);
   const Candidate candidate{outcome.objective, memory, training, layout};
   if (!scene_.model.fits(outcome.step)) {
     found_.add_too_big({infinite, memory, training, layout});

@@ -80,6 +80,7 @@ void Found::merge(const Found& other) {
     add_too_big(other.smallest_, other.too_big_);
   }
   searched += other.searched;
+  hash += other.hash;
 }
 
 double Found::limit() const {

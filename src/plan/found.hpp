@@ -67,6 +67,7 @@ class Found {
   const Candidate& smallest() const { return smallest_; }  // REQUIRES: too_big() > 0
 
   std::int64_t searched = 0;
+  std::uint64_t hash = 0;             // the sum of the hashes of all points
   std::vector<std::uint64_t> points;  // hashes of (time, memory), where they are counted
 
  private:

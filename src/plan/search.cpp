@@ -86,6 +86,7 @@ std::vector<Pruned> pruned_of(const Found& found) {
 Answer answer_of(const Scene& scene, const Found& found) {
   Answer answer;
   answer.searched = found.searched;
+  answer.hash = found.hash;
   answer.pruned = pruned_of(found);
   for (const Candidate& candidate : found.best()) {
     answer.best.push_back(outcome_of(scene, candidate));

@@ -58,6 +58,7 @@ struct Infeasible {
 struct Answer {
   std::int64_t searched = 0;        // full evaluations: memory and time
   std::int64_t distinct = 0;        // with count_distinct
+  std::uint64_t hash = 0;           // over time and memory of all that was evaluated, in any order
   std::vector<Outcome> best;        // ascending objective
   std::vector<Outcome> pareto;      // ascending objective, descending memory
   std::vector<Outcome> best_by_tp;  // the best that was evaluated for each tp

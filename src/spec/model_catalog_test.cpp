@@ -126,8 +126,8 @@ TEST(ModelCatalog, grok_1_by_hand) {
 TEST(ModelCatalog, grok_2_by_hand) {
   const ParameterCount count = count_of("grok-2");
   const std::int64_t always = 150994944 + 805306368 + 65536 + 32768;
-  EXPECT_EQ(count.total, 64 * (always + 8 * 402653184) + 2 * 1073741824LL + 8192);
-  EXPECT_EQ(count.active, 64 * (always + 2 * 402653184) + 2 * 1073741824LL + 8192);
+  EXPECT_EQ(count.total, 64 * (always + 8 * 402653184LL) + 2 * 1073741824LL + 8192);
+  EXPECT_EQ(count.active, 64 * (always + 2 * 402653184LL) + 2 * 1073741824LL + 8192);
   EXPECT_NEAR(billions(count.total), 269.5, 0.05);
   EXPECT_NEAR(billions(count.active), 114.9, 0.05);
 }
@@ -136,7 +136,8 @@ TEST(ModelCatalog, grok_2_by_hand) {
 // 3 x 14336 x 65536 = 2,818,572,288; router 114,688; norms 57,344. Embedding 1,879,048,192.
 TEST(ModelCatalog, next_grok_is_what_its_comment_says) {
   const ParameterCount count = count_of("next-grok");
-  EXPECT_EQ(count.total, 128 * (440401920 + 8 * 2818572288 + 114688 + 57344) + 1879048192 + 14336);
+  EXPECT_EQ(count.total,
+            128 * (440401920 + 8 * 2818572288LL + 114688 + 57344) + 1879048192 + 14336);
   EXPECT_EQ(count.total, 2944490551296);
   EXPECT_EQ(count.active, 779827034112);
   EXPECT_EQ(named("next-grok").grade, Grade::assumption);
@@ -191,7 +192,7 @@ TEST(ModelCatalog, models_whose_source_is_silent_wait) {
 TEST(ModelCatalog, every_entry_names_its_source) {
   for (const Model& model : all_models()) {
     EXPECT_FALSE(model.source.empty()) << model.name;
-    EXPECT_NE(model.title, model.name);
+    EXPECT_FALSE(model.published_parameters.source.empty()) << model.name;
   }
 }
 

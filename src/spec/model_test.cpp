@@ -9,6 +9,7 @@ namespace celere::spec {
 namespace {
 
 using testing::HasSubstr;
+using testing::StartsWith;
 
 constexpr const char* small = R"(title = "A model of this test"
 source = "a test"
@@ -32,7 +33,7 @@ groups = 4
 group_limit = 2
 
 [published]
-parameters = { is = "12 M", grade = "maker", from = "a test" }
+parameters = { is = 12e6, grade = "maker", from = "a test" }
 active = { is = "unknown", grade = "maker", from = "a test" }
 )";
 
@@ -80,8 +81,8 @@ TEST(ModelEntry, kv_heads_divide_the_heads) {
 }
 
 TEST(ModelEntry, a_token_passes_no_more_experts_than_there_are) {
-  EXPECT_EQ(error_of(with("top_k = 4", "top_k = 17\n")).substr(0, 69),
-            "models/x.toml:16: experts.top_k: = 17 is more than the 16 experts\nmod");
+  EXPECT_THAT(error_of(with("top_k = 4", "top_k = 17")),
+              StartsWith("models/x.toml:16: experts.top_k: = 17 is more than the 16 experts\n"));
 }
 
 // 2 of 4 groups of 4 hold 8 experts.
@@ -113,8 +114,8 @@ TEST(ModelEntry, needs_the_width_of_layers_without_experts) {
 }
 
 TEST(ModelEntry, a_count_is_at_least_1) {
-  EXPECT_EQ(error_of(with("layers = 4", "layers = -4")).substr(0, 61),
-            "models/x.toml:4: layers: is -4, and must be from 1 to 4096\nmo");
+  EXPECT_THAT(error_of(with("layers = 4", "layers = -4")),
+              StartsWith("models/x.toml:4: layers: is -4, and must be from 1 to 4096"));
 }
 
 TEST(ModelEntry, an_unknown_key_is_refused_with_the_nearest_one) {
