@@ -42,8 +42,7 @@ read = { is = "4 TB/s", grade = "assumption", from = "a test" }
 blocking = { is = "0.5 s", grade = "assumption", from = "a test" }
 
 [failures]
-per_node = { is = "3.8e-3 /day", low = "2.3e-3 /day", high = "6.5e-3 /day", grade = "assumption",
-             from = "a test" }
+per_node = {is="3.8e-3 /day",low="2.3e-3 /day",high="6.5e-3 /day",grade="assumption",from="a test"}
 early_factor = { is = 2, low = 1, high = 3, grade = "assumption", from = "a test" }
 early_time = { is = "60 days", grade = "assumption", from = "a test" }
 bad_at_delivery = { is = 0.05, grade = "secondary", from = "a test" }
