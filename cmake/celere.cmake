@@ -13,6 +13,10 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)
   target_compile_options(celere_flags INTERFACE -Wno-maybe-uninitialized)
 endif()
 target_link_libraries(celere_flags INTERFACE fmt::fmt Threads::Threads)
+if(CMAKE_CXX_COMPILER_ID STREQUAL Clang)
+  # libstdc++ 12 uses in std::stable_sort what it has deprecated.
+  target_compile_options(celere_flags INTERFACE -Wno-deprecated-declarations)
+endif()
 if(CELERE_SANITIZE)
   target_compile_options(celere_flags INTERFACE
     -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)

@@ -25,7 +25,7 @@ bool of_key_or_value(const spec::Tensor& tensor) {
 }
 
 bool of_head(const spec::Tensor& tensor) {
-  return tensor.name == "head" || tensor.name == "final_norm";
+  return tensor.name == "head" || tensor.name.starts_with("final_norm");
 }
 
 }  // namespace

@@ -74,7 +74,6 @@ class Found {
   void add_to_front(const Candidate& candidate);
 
   int best_max_;
-  double slack_;
   std::vector<Candidate> best_;   // ascending
   std::vector<Candidate> front_;  // ascending objective, strictly descending memory
   std::map<int, Candidate> best_by_tp_;
