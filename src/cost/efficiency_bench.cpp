@@ -42,7 +42,7 @@ void look_up(benchmark::State& state, const LookUp& one) {
 }
 
 void gemm(benchmark::State& state) {
-  look_up(state, [](const Efficiency& e, int i) { return e.gemm(i, 37000 - i, 4000 + i / 2); });
+  look_up(state, [](const Efficiency& e, int i) { return e.gemm(i, 37000 - i, 4000 + 0.5 * i); });
 }
 void attention(benchmark::State& state) {
   look_up(state, [](const Efficiency& e, int i) {

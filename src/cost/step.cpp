@@ -83,7 +83,7 @@ const char* name_of(StepPart part) {
 }
 
 StepModel::StepModel(Setting setting, Numbers numbers, Efficiency efficiency,
-                     topology::Fabric fabric)
+                     const topology::Fabric& fabric)
     : setting_(std::move(setting)),
       numbers_(numbers),
       efficiency_(std::move(efficiency)),
@@ -119,10 +119,10 @@ Result<std::unique_ptr<StepModel>> StepModel::of(Setting setting) {
   if (!numbers.ok()) return std::move(numbers).error();
   Result<Efficiency> efficiency = Efficiency::of(setting.chip, setting.precision);
   if (!efficiency.ok()) return std::move(efficiency).error();
-  Result<topology::Fabric> fabric = topology::fabric_of(setting.cluster, setting.chip);
-  if (!fabric.ok()) return std::move(fabric).error();
+  const Result<topology::Fabric> fabric = topology::fabric_of(setting.cluster, setting.chip);
+  if (!fabric.ok()) return fabric.error();
   return std::unique_ptr<StepModel>(
-      new StepModel(std::move(setting), *numbers, *std::move(efficiency), *std::move(fabric)));
+      new StepModel(std::move(setting), *numbers, *std::move(efficiency), *fabric));
 }
 
 StepCost StepModel::cost(const Layout& layout, std::int64_t global_batch) const {

@@ -144,7 +144,8 @@ class StepModel {
   const Numbers& numbers() const { return numbers_; }
 
  private:
-  StepModel(Setting setting, Numbers numbers, Efficiency efficiency, topology::Fabric fabric);
+  StepModel(Setting setting, Numbers numbers, Efficiency efficiency,
+            const topology::Fabric& fabric);
   // The parts that replicas and offloading do not change, without the overhead.
   void set_pipeline_parts(StepCost& out, const StageCosts& costs,
                           const layout::Layout& layout) const;

@@ -126,10 +126,10 @@ Outcome Objective::outcome(const cost::StageCosts& costs, const layout::Layout& 
   out.global_batch = training.largest_batch();
   out.tokens = training.tokens;
   for (const Training::Phase& phase : training.phases) {
-    cost::StepCost step = model.cost(costs, layout, phase.global_batch);
+    const cost::StepCost step = model.cost(costs, layout, phase.global_batch);
     out.steps += phase.steps;
     out.working += phase.steps * step.time;
-    if (phase.global_batch == out.global_batch) out.step = std::move(step);
+    if (phase.global_batch == out.global_batch) out.step = step;
   }
   const std::int64_t ranks = layout.ranks();
   cost::FailureModel model_of_failures = failures(ranks, out.working);
