@@ -1,0 +1,5 @@
+// refused: nodiscard
+#include "base/result.hpp"
+
+celere::Result<int> half(int number);
+void forget() { half(3); }

@@ -1,0 +1,5 @@
+// accepted
+#include "base/result.hpp"
+#include "base/units.hpp"
+
+celere::Seconds time(celere::Bytes bytes, celere::BytesPerSecond rate) { return bytes / rate; }

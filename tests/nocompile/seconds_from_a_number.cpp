@@ -1,0 +1,4 @@
+// refused: from 'double' to 'celere::Seconds'
+#include "base/units.hpp"
+
+celere::Seconds half() { return 0.5; }
