@@ -60,7 +60,10 @@ Broken broken_context(const Layout& l, const Shape& s) {
 
 Broken broken_pipeline(const Layout& l, const Shape& s) {
   const std::int64_t chunks = std::int64_t{l.pp} * l.vpp;
-  if (chunks > s.layers) return Illegal::pp_layers;
+  // A balanced partition has slots for the embedding and the head too (Llama 3 405B: 16 x 8 chunks
+  // for 126 layers).
+  const int slots = l.partition == Partition::balanced ? s.layers + 2 : s.layers;
+  if (chunks > slots) return Illegal::pp_layers;
   if (l.partition == Partition::even && !divides(chunks, s.layers))
     return Illegal::partition_layers;
   if (l.pp == 1) {

@@ -43,7 +43,7 @@ enum class Illegal : std::uint8_t {
   cp_sequence,          // the sequence is not a multiple of 2 cp
   cp_method_unused,     // a method other than the default with cp = 1: the same layout twice
   cp_heads,             // heads for sequence: cp does not divide the heads of a rank
-  pp_layers,            // more chunks than layers
+  pp_layers,            // more chunks than layers (balanced: than layers, embedding and head)
   partition_layers,     // an even partition with a remainder
   vpp_schedule,         // vpp above 1 exactly with the interleaved schedule
   interleaved_batches,  // the micro-batches are not a multiple of pp

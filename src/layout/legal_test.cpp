@@ -130,6 +130,15 @@ TEST(Legal, chunks_are_at_most_layers) {
                 dense);
 }
 
+// Eight layers, the embedding and the head: ten stages.
+TEST(Legal, a_balanced_partition_has_slots_for_the_ends) {
+  expect_legal(with([](Layout& l) {
+                 l.pp = 10;
+                 l.partition = Partition::balanced;
+               }),
+               dense);
+}
+
 TEST(Legal, an_even_partition_has_no_remainder) {
   expect_broken(Illegal::partition_layers, with([](Layout& l) { l.pp = 3; }), dense);
   expect_legal(with([](Layout& l) {

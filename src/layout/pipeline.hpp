@@ -24,7 +24,8 @@ struct ChunkLayers {
   int count = 0;  // transformer layers, without embedding and head
 };
 
-// The layers of chunk `chunk` in [0, pp * vpp). REQUIRES: pp * vpp <= layers; even: divides them.
+// The layers of chunk `chunk` in [0, pp * vpp). REQUIRES: even: pp * vpp divides the layers;
+// balanced: it is at most layers + 2.
 ChunkLayers chunk_layers(const Layout& layout, int layers, int chunk);
 
 // The most layers of a chunk.

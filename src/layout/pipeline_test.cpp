@@ -33,7 +33,7 @@ TEST(Pipeline, a_balanced_partition_gives_the_ends_a_layer_less) {
 // longest.
 TEST(Pipeline, chunks_cover_the_layers_and_the_longest_is_known) {
   for (int layers = 1; layers <= 40; ++layers) {
-    for (int chunks = 1; chunks <= layers; ++chunks) {
+    for (int chunks = 1; chunks <= layers + 2; ++chunks) {
       for (const Partition partition : {Partition::even, Partition::balanced}) {
         if (partition == Partition::even && layers % chunks != 0) continue;
         const Layout layout = stages(chunks, 1, partition);

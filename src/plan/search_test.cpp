@@ -101,7 +101,7 @@ class BruteForce {
  private:
   void pipelines() {
     for (const layout::Schedule schedule : model_.setting().stack.schedules)
-      for (l_.vpp = 1; l_.vpp <= shape_.layers; ++l_.vpp)
+      for (l_.vpp = 1; l_.vpp <= shape_.layers + 2; ++l_.vpp)
         for (const auto partition : {layout::Partition::even, layout::Partition::balanced})
           for (const auto recompute : {layout::Recompute::none, layout::Recompute::selective,
                                        layout::Recompute::full, layout::Recompute::full_for_some})

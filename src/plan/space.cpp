@@ -86,7 +86,7 @@ std::vector<int> Space::micro_batches(std::int64_t batch) const {
 
 std::vector<int> Space::pp() const {
   std::vector<int> degrees;
-  for (int pp = 1; pp <= shape_.layers; ++pp) {
+  for (int pp = 1; pp <= shape_.layers + 2; ++pp) {
     if (!coarse_ || shape_.layers % pp == 0) degrees.push_back(pp);
   }
   return wished_or(wish_.pp, std::move(degrees));
@@ -106,7 +106,7 @@ std::vector<PipelineChoice> Space::pipelines(int pp) const {
     std::vector<int> vpps = {1};
     if (schedule == Schedule::interleaved) {
       vpps.clear();
-      for (int vpp = 2; vpp * pp <= shape_.layers; ++vpp) vpps.push_back(vpp);
+      for (int vpp = 2; vpp * pp <= shape_.layers + 2; ++vpp) vpps.push_back(vpp);
     }
     for (const int vpp : wished_or(wish_.vpp, vpps)) {
       for (const Partition partition :
