@@ -91,6 +91,11 @@ struct ParameterShare {
   double dense = 0;          // replicated over dp x cp
   double experts = 0;        // replicated over the expert replicas
   double low_precision = 0;  // of both, those that a product in 8 or 4 bits reads
+  double all() const { return dense + experts; }
+  // What is left for a rank where each part is divided among so many.
+  double divided(double dense_ranks, double expert_ranks) const {
+    return dense / dense_ranks + (experts > 0 ? experts / expert_ranks : 0);
+  }
 };
 
 struct LayerCosts {

@@ -74,11 +74,8 @@ ParameterBytes ParameterBytes::of(const Setting& setting) {
 
 Memory memory_of(const MemoryQuestion& q, const StageProfile& profile, int stage) {
   const layout::Layout& l = q.layout;
-  const double dense = profile.parameters.dense;
-  const double experts = profile.parameters.experts;
-  const double shards = l.shard_ranks();
-  const double all = dense + experts;
-  const double shared = dense / shards + (experts > 0 ? experts / l.expert_dp() : 0);
+  const double all = profile.parameters.all();
+  const double shared = profile.parameters.divided(l.shard_ranks(), l.expert_dp());
   Memory memory;
   memory[Bucket::parameters] = Bytes::of(
       q.bytes.parameter * (l.zero_stage == 3 ? shared + 2 * profile.layer_parameters : all));

@@ -3,10 +3,6 @@
 // before anything is computed.
 #pragma once
 
-#include <optional>
-#include <string>
-#include <vector>
-
 #include "base/result.hpp"
 #include "base/units.hpp"
 #include "layout/legal.hpp"

@@ -48,8 +48,7 @@ void add(StageProfile& profile, const LayerCost& cost, const ParameterShare& par
     working += cost.activations[static_cast<std::size_t>(Keep::all)] - cost.activations[k];
   }
   profile.working = max(profile.working, working);
-  profile.layer_parameters =
-      std::max(profile.layer_parameters, parameters.dense + parameters.experts);
+  profile.layer_parameters = std::max(profile.layer_parameters, parameters.all());
   profile.useful += count * cost.useful;
   if (keep == Keep::input_only) profile.repeated += count * cost.repeated;
   if (keep == Keep::without_attention) profile.repeated += count * cost.repeated_attention;
@@ -89,6 +88,13 @@ void sum_up(StageCosts& out) {
 }
 
 }  // namespace
+
+const StageProfile& StageCosts::heaviest_profile() const {
+  return *std::max_element(profiles.begin(), profiles.end(),
+                           [](const StageProfile& a, const StageProfile& b) {
+                             return a.parameters.all() < b.parameters.all();
+                           });
+}
 
 StageModel::StageModel(const Setting& setting, const Numbers& numbers, const LayerModel& layers,
                        const Collectives& collectives)
@@ -179,7 +185,6 @@ StageProfile StageModel::profile_of(const LayerCosts& costs, const Holding& hold
       if (costs.mtp.expert_transfer > Bytes{}) transfers += 4 * setting_.model.mtp_layers;
     }
   }
-  profile.has_head = holding.head;
   profile.times.ep = transfers * transfer;
   return profile;
 }

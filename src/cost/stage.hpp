@@ -27,7 +27,6 @@ struct StageTimes {
 struct StageProfile {
   int first_stage = 0;  // the earliest stage like this
   int stages = 0;       // how many there are
-  bool has_head = false;
   StageTimes times;
   ParameterShare parameters;
   Bytes activations;            // of one micro-batch, all its chunks
@@ -48,6 +47,12 @@ struct StageCosts {
   Bytes expert_transfer;    // what a rank sends in one all-to-all
   Flops useful;             // of one micro-batch, over all stages, one rank each
   Flops repeated;
+
+  const StageProfile& slowest_profile() const {
+    return profiles[static_cast<std::size_t>(slowest)];
+  }
+  // The stage with the most parameters.
+  const StageProfile& heaviest_profile() const;
 };
 
 // What a stage holds: how many layers of each kind in each state, and what else.

@@ -35,16 +35,6 @@ Seconds bubble(const StageCosts& costs, const Layout& layout) {
   CHECK(false);
 }
 
-// The stage with the most parameters.
-const StageProfile& heaviest_of(const StageCosts& costs) {
-  const auto all = [](const StageProfile& p) { return p.parameters.dense + p.parameters.experts; };
-  const StageProfile* heaviest = &costs.profiles.front();
-  for (const StageProfile& profile : costs.profiles) {
-    if (all(profile) > all(*heaviest)) heaviest = &profile;
-  }
-  return *heaviest;
-}
-
 double messages(const Layout& layout, std::int64_t micro_batches) {
   if (layout.pp == 1) return 0;
   if (layout.schedule == Schedule::one_f_one_b)
@@ -82,6 +72,12 @@ const char* name_of(StepPart part) {
   CHECK(false);
 }
 
+Seconds StepCost::sum() const {
+  Seconds sum;
+  for (const Seconds part : parts) sum += part;
+  return sum;
+}
+
 StepModel::StepModel(Setting setting, Numbers numbers, Efficiency efficiency,
                      const topology::Fabric& fabric)
     : setting_(std::move(setting)),
@@ -92,12 +88,11 @@ StepModel::StepModel(Setting setting, Numbers numbers, Efficiency efficiency,
       stages_(setting_, numbers_, layers_, collectives_),
       bytes_(ParameterBytes::of(setting_)) {
   const LayerCosts whole = layers_.costs(LayerSplit{});
-  for (int layer = 0; layer < setting_.model.layers; ++layer) {
-    useful_ += whole.kinds[static_cast<std::size_t>(layers_.kind_of(layer))].useful;
-  }
   layers_of_kind_.resize(whole.kinds.size());
   for (int layer = 0; layer < setting_.model.layers; ++layer) {
-    ++layers_of_kind_[static_cast<std::size_t>(layers_.kind_of(layer))];
+    const auto kind = static_cast<std::size_t>(layers_.kind_of(layer));
+    useful_ += whole.kinds[kind].useful;
+    ++layers_of_kind_[kind];
   }
   useful_ += whole.head.useful;
   if (setting_.model.mtp_layers > 0) useful_ += whole.mtp.useful;
@@ -133,7 +128,7 @@ StepCost StepModel::cost(const Layout& layout, std::int64_t global_batch) const 
 ReplicaTraffic StepModel::replica_traffic(const StageCosts& costs, const Layout& layout) const {
   using spec::Collective;
   const layout::Groups groups = layout::groups_of(layout);
-  const ParameterShare& share = heaviest_of(costs).parameters;
+  const ParameterShare& share = costs.heaviest_profile().parameters;
   const auto time = [&](Collective op, double bytes, layout::GroupShape group) {
     return collectives_.time(op, Bytes::of(bytes), group).time;
   };
@@ -174,11 +169,9 @@ Seconds StepModel::exposed(const ReplicaTraffic& traffic, int zero_stage, double
 }
 
 Seconds StepModel::optimizer_time(const StageProfile& profile, const Layout& layout) const {
-  double shard = profile.parameters.dense + profile.parameters.experts;
-  if (layout.zero_stage > 0) {
-    shard = profile.parameters.dense / layout.shard_ranks();
-    if (profile.parameters.experts > 0) shard += profile.parameters.experts / layout.expert_dp();
-  }
+  const ParameterShare& share = profile.parameters;
+  const double shard =
+      layout.zero_stage > 0 ? share.divided(layout.shard_ranks(), layout.expert_dp()) : share.all();
   const bool adamw = setting_.optimizer == spec::Optimizer::adamw;
   const Bytes traffic = Bytes::of((adamw ? adamw_traffic : momentum_traffic) * shard);
   if (layout.offload_optimizer) {
@@ -194,10 +187,12 @@ Seconds StepModel::optimizer_time(const StageProfile& profile, const Layout& lay
   return time;
 }
 
-void StepModel::set_pipeline_parts(StepCost& out, const StageCosts& costs,
-                                   const Layout& layout) const {
+StepCost StepModel::pipeline_parts(const StageCosts& costs, const Layout& layout,
+                                   std::int64_t global_batch) const {
+  StepCost out;
+  out.micro_batches = layout::micro_batches(layout, global_batch);
   const double m = static_cast<double>(out.micro_batches);
-  const StageTimes& times = costs.profiles[static_cast<std::size_t>(costs.slowest)].times;
+  const StageTimes& times = costs.slowest_profile().times;
   const auto set = [&out](StepPart part, Seconds time) {
     out.parts[static_cast<std::size_t>(part)] = time;
   };
@@ -206,13 +201,11 @@ void StepModel::set_pipeline_parts(StepCost& out, const StageCosts& costs,
   set(StepPart::tp, m * times.tp);
   set(StepPart::cp, m * times.cp);
   set(StepPart::ep, m * times.ep);
-  if (layout.pp == 1) return;
+  if (layout.pp == 1) return out;
   set(StepPart::bubble, numbers_.bubble_factor * bubble(costs, layout));
-  const std::int64_t near = std::int64_t{layout.tp} * layout.cp;
-  const std::int64_t distance =
-      layout.order == layout::RankOrder::tp_cp_dp_pp ? near * layout.dp : near;
-  set(StepPart::pp,
-      messages(layout, out.micro_batches) * collectives_.point_to_point(costs.message, distance));
+  set(StepPart::pp, messages(layout, out.micro_batches) *
+                        collectives_.point_to_point(costs.message, layout::next_stage(layout)));
+  return out;
 }
 
 double StepModel::stretch(std::int64_t ranks) const {
@@ -229,10 +222,8 @@ StepCost StepModel::cost(const StageCosts& costs, const Layout& layout,
 
 StepCost StepModel::timed(const StageCosts& costs, const Layout& layout,
                           std::int64_t global_batch) const {
-  StepCost out;
-  out.micro_batches = global_batch / (std::int64_t{layout.dp} * layout.micro_batch);
-  set_pipeline_parts(out, costs, layout);
-  const StageProfile& slowest = costs.profiles[static_cast<std::size_t>(costs.slowest)];
+  StepCost out = pipeline_parts(costs, layout, global_batch);
+  const StageProfile& slowest = costs.slowest_profile();
   const Seconds each = slowest.times.total();
   const auto set = [&out](StepPart part, Seconds time) {
     out.parts[static_cast<std::size_t>(part)] = time;
@@ -246,8 +237,7 @@ StepCost StepModel::timed(const StageCosts& costs, const Layout& layout,
     const Seconds copies = 2 * slowest.activations / numbers_.host_bandwidth;
     set(StepPart::offload, static_cast<double>(out.micro_batches) * max(Seconds{}, copies - each));
   }
-  Seconds sum;
-  for (const Seconds part : out.parts) sum += part;
+  const Seconds sum = out.sum();
   out.time = (sum + numbers_.step_overhead) * stretch(layout.ranks());
   set(StepPart::overhead, out.time - sum);
   return out;
@@ -269,7 +259,7 @@ void StepModel::set_memory(StepCost& out, const StageCosts& costs, const Layout&
 StepCost StepModel::memory_only(const StageCosts& costs, const Layout& layout,
                                 std::int64_t global_batch) const {
   StepCost out;
-  out.micro_batches = global_batch / (std::int64_t{layout.dp} * layout.micro_batch);
+  out.micro_batches = layout::micro_batches(layout, global_batch);
   set_memory(out, costs, layout);
   return out;
 }
@@ -277,7 +267,7 @@ StepCost StepModel::memory_only(const StageCosts& costs, const Layout& layout,
 std::vector<Memory> StepModel::memory_by_stage(const Layout& layout,
                                                std::int64_t global_batch) const {
   const StageCosts costs = stage_costs(layer_costs(LayerSplit::of(layout)), layout);
-  const std::int64_t micro_batches = global_batch / (std::int64_t{layout.dp} * layout.micro_batch);
+  const std::int64_t micro_batches = layout::micro_batches(layout, global_batch);
   const MemoryQuestion question{setting_, numbers_, bytes_, costs, layout, micro_batches};
   std::vector<Memory> stages;
   for (const int profile : stages_.kind_by_stage(layout)) {
@@ -304,18 +294,11 @@ double StepModel::hfu(const Layout& layout, std::int64_t global_batch, Seconds s
   return mfu(layout, global_batch, step) * (1 + costs.repeated / costs.useful);
 }
 
-Bytes StepModel::checkpoint_share(const Layout& layout) const {
-  const StageCosts costs = stage_costs(layer_costs(LayerSplit::of(layout)), layout);
-  return checkpoint_share(costs, layout);
-}
-
 Bytes StepModel::checkpoint_share(const StageCosts& costs, const Layout& layout) const {
   const double each = bytes_.parameter + bytes_.master + bytes_.optimizer;
   double most = 0;
   for (const StageProfile& profile : costs.profiles) {
-    double share = profile.parameters.dense / (layout.dp * layout.cp);
-    if (profile.parameters.experts > 0) share += profile.parameters.experts / layout.expert_dp();
-    most = std::max(most, share);
+    most = std::max(most, profile.parameters.divided(layout.dp * layout.cp, layout.expert_dp()));
   }
   return Bytes::of(each * most);
 }
@@ -358,12 +341,7 @@ StepModel::ComputeFloor StepModel::compute_floor(const LayerCosts& costs, Layout
 
 Seconds StepModel::pipeline_time(const StageCosts& costs, const Layout& layout,
                                  std::int64_t global_batch) const {
-  StepCost out;
-  out.micro_batches = global_batch / (std::int64_t{layout.dp} * layout.micro_batch);
-  set_pipeline_parts(out, costs, layout);
-  Seconds sum;
-  for (const Seconds part : out.parts) sum += part;
-  return sum;
+  return pipeline_parts(costs, layout, global_batch).sum();
 }
 
 // Some stage has a layer: ZeRO 3 gathers two in turn and has the gradients of one, the other stages
@@ -372,7 +350,7 @@ Seconds StepModel::pipeline_time(const StageCosts& costs, const Layout& layout,
 Bytes StepModel::memory_floor(const LayerCosts& costs) const {
   Bytes least = Bytes::of(std::numeric_limits<double>::infinity());
   for (std::size_t kind = 0; kind < costs.kinds.size(); ++kind) {
-    const double parameters = costs.parameters[kind].dense + costs.parameters[kind].experts;
+    const double parameters = costs.parameters[kind].all();
     const Bytes held = Bytes::of((bytes_.parameter + bytes_.gradient) * parameters);
     least = min(least, held + costs.kinds[kind].working);
   }

@@ -57,6 +57,7 @@ struct StepCost {
   int heaviest_stage = 0;
   std::int64_t micro_batches = 0;
   Seconds operator[](StepPart part) const { return parts[static_cast<std::size_t>(part)]; }
+  Seconds sum() const;  // of the parts
 };
 
 // Collectives among replicas: each of a micro-batch or of a step, as the ZeRO stage has it.
@@ -68,8 +69,7 @@ struct ReplicaTraffic {
 
 class StepModel {
  public:
-  // Errors: unknown_value, naming the entry and key; unsupported where the model waits for what its
-  // source does not give.
+  // Errors: unknown_value, naming the entry and key, or what the model's source does not give.
   static Result<std::unique_ptr<StepModel>> of(Setting setting);
 
   // All of it for one layout. REQUIRES: legal for shape(global_batch). Sequences.
@@ -90,11 +90,6 @@ class StepModel {
   StepCost cost(const StageCosts& costs, const layout::Layout& layout,
                 std::int64_t global_batch) const;
 
-  // Only its time.
-  Seconds step_time(const StageCosts& costs, const layout::Layout& layout,
-                    std::int64_t global_batch) const {
-    return timed(costs, layout, global_batch).time;
-  }
   // Only its memory: memory, memory_max and heaviest_stage are set. Cheaper where most do not fit.
   StepCost memory_only(const StageCosts& costs, const layout::Layout& layout,
                        std::int64_t global_batch) const;
@@ -115,7 +110,6 @@ class StepModel {
 
   // What one rank copies to the host for a checkpoint: parameters, master weights and optimizer
   // state, divided among the replicas (each writes its share), on the stage that has most.
-  Bytes checkpoint_share(const layout::Layout& layout) const;
   Bytes checkpoint_share(const StageCosts& costs, const layout::Layout& layout) const;
   Bytes checkpoint_bytes() const;  // of the whole job
 
@@ -147,8 +141,8 @@ class StepModel {
   StepModel(Setting setting, Numbers numbers, Efficiency efficiency,
             const topology::Fabric& fabric);
   // The parts that replicas and offloading do not change, without the overhead.
-  void set_pipeline_parts(StepCost& out, const StageCosts& costs,
-                          const layout::Layout& layout) const;
+  StepCost pipeline_parts(const StageCosts& costs, const layout::Layout& layout,
+                          std::int64_t global_batch) const;
   StepCost timed(const StageCosts& costs, const layout::Layout& layout,
                  std::int64_t global_batch) const;
   void set_memory(StepCost& out, const StageCosts& costs, const layout::Layout& layout) const;

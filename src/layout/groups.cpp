@@ -21,6 +21,11 @@ struct StageRanks {
 
 }  // namespace
 
+std::int64_t next_stage(const Layout& layout) {
+  const std::int64_t block = std::int64_t{layout.tp} * layout.cp;
+  return layout.order == RankOrder::tp_cp_dp_pp ? block * layout.dp : block;
+}
+
 Groups groups_of(const Layout& l) {
   const std::int64_t block = std::int64_t{l.tp} * l.cp;
   const bool dp_first = l.order == RankOrder::tp_cp_dp_pp;
@@ -37,7 +42,6 @@ Groups groups_of(const Layout& l) {
   groups.etp = stage.line(l.etp, 1);
   groups.ep = stage.line(l.ep, l.etp);
   groups.expert_replicas = stage.line(l.expert_dp(), std::int64_t{l.etp} * l.ep);
-  groups.next_stage = dp_first ? block * l.dp : block;
   return groups;
 }
 

@@ -19,8 +19,10 @@ struct Groups {
   GroupShape etp;
   GroupShape ep;
   GroupShape expert_replicas;
-  std::int64_t next_stage = 1;  // ranks between two neighbouring stages
 };
+
+// Ranks between two neighbouring stages.
+std::int64_t next_stage(const Layout& layout);
 
 // REQUIRES: a legal layout.
 Groups groups_of(const Layout& layout);

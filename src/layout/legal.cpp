@@ -71,7 +71,7 @@ Broken broken_pipeline(const Layout& l, const Shape& s) {
   }
   if ((l.vpp > 1) != (l.schedule == Schedule::interleaved)) return Illegal::vpp_schedule;
   if (!divides(std::int64_t{l.dp} * l.micro_batch, s.global_batch)) return Illegal::global_batch;
-  const std::int64_t batches = micro_batches(l, s);
+  const std::int64_t batches = micro_batches(l, s.global_batch);
   if (l.schedule == Schedule::interleaved && !divides(l.pp, batches))
     return Illegal::interleaved_batches;
   if (l.schedule == Schedule::dual_pipe) {
@@ -103,8 +103,8 @@ Broken broken_replicas(const Layout& l, const Shape& s) {
 
 }  // namespace
 
-std::int64_t micro_batches(const Layout& layout, const Shape& shape) {
-  return shape.global_batch / (std::int64_t{layout.dp} * layout.micro_batch);
+std::int64_t micro_batches(const Layout& layout, std::int64_t global_batch) {
+  return global_batch / (std::int64_t{layout.dp} * layout.micro_batch);
 }
 
 std::optional<Illegal> illegal(const Layout& layout, const Shape& shape) {
@@ -212,7 +212,7 @@ std::string explain(Illegal rule, const Layout& l, const Shape& s) {
     case Illegal::interleaved_batches:
       return fmt::format(
           "interleaving needs micro-batches in multiples of pp = {}, and there are {}", l.pp,
-          micro_batches(l, s));
+          micro_batches(l, s.global_batch));
     case Illegal::shard_ranks:
       return fmt::format("shard = {} is not a proper divisor of dp * cp = {}", l.shard,
                          l.dp * l.cp);

@@ -71,6 +71,6 @@ const char* reason(Illegal rule);
 std::string explain(Illegal rule, const Layout& layout, const Shape& shape);
 
 // Micro-batches of one step. REQUIRES: dp * micro_batch divides the global batch.
-std::int64_t micro_batches(const Layout& layout, const Shape& shape);
+std::int64_t micro_batches(const Layout& layout, std::int64_t global_batch);
 
 }  // namespace celere::layout

@@ -105,7 +105,7 @@ TEST(Groups, replicas_lie_where_their_coordinates_say) {
       EXPECT_EQ(members_within(groups.replicas, domain), counted_within(l, true, domain))
           << name_of(order) << ", domain of " << domain;
     }
-    EXPECT_EQ(groups.next_stage, order == RankOrder::tp_cp_dp_pp ? 64 : 8);
+    EXPECT_EQ(next_stage(l), order == RankOrder::tp_cp_dp_pp ? 64 : 8);
   }
 }
 

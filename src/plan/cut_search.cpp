@@ -29,6 +29,14 @@ std::uint64_t point_of(double time, double memory) {
   return x ^ (x >> 31);
 }
 
+// What `known` has under this key, made on the first call.
+template <typename Map, typename Make>
+const typename Map::mapped_type& remembered(Map& known, const typename Map::key_type& key,
+                                            const Make& make) {
+  const auto found = known.find(key);
+  return found != known.end() ? found->second : known.emplace(key, make()).first->second;
+}
+
 }  // namespace
 
 CutSearch::CutSearch(const Scene& scene, double limit)
@@ -138,12 +146,10 @@ double CutSearch::idle_share(const PipelineChoice& pipeline, int pp) const {
 
 void CutSearch::search_stages(Layout layout, const LayerCosts& costs,
                               const cost::StepModel::ComputeFloor& floor) {
-  auto known = pipelines_.find(layout.pp);
-  if (known == pipelines_.end()) {
-    known = pipelines_.emplace(layout.pp, scene_.space.pipelines(layout.pp)).first;
-  }
+  const std::vector<PipelineChoice>& pipelines =
+      remembered(pipelines_, layout.pp, [&] { return scene_.space.pipelines(layout.pp); });
   double idle = infinite;
-  for (const PipelineChoice& pipeline : known->second) {
+  for (const PipelineChoice& pipeline : pipelines) {
     idle = std::min(idle, idle_share(pipeline, layout.pp));
   }
   const std::vector<Replicas> replicas =
@@ -151,7 +157,7 @@ void CutSearch::search_stages(Layout layout, const LayerCosts& costs,
   if (replicas.empty()) return;
   for (const layout::RankOrder order : scene_.space.orders(layout.pp)) {
     layout.order = order;
-    for (const PipelineChoice& pipeline : known->second) {
+    for (const PipelineChoice& pipeline : pipelines) {
       layout.vpp = pipeline.vpp;
       layout.schedule = pipeline.schedule;
       layout.partition = pipeline.partition;
@@ -198,17 +204,11 @@ const std::vector<cost::StageKind>& CutSearch::kinds_of(const Layout& layout) {
                                   static_cast<int>(layout.partition),
                                   static_cast<int>(layout.recompute),
                                   layout.recompute_layers};
-  const auto known = kinds_.find(key);
-  if (known != kinds_.end()) return known->second;
-  return kinds_.emplace(key, scene_.model.stage_kinds(layout)).first->second;
+  return remembered(kinds_, key, [&] { return scene_.model.stage_kinds(layout); });
 }
 
 const Objective::Ceiling& CutSearch::ceiling_of(std::int64_t ranks) {
-  auto known = ceilings_.find(ranks);
-  if (known == ceilings_.end()) {
-    known = ceilings_.emplace(ranks, scene_.objective.ceiling(ranks)).first;
-  }
-  return known->second;
+  return remembered(ceilings_, ranks, [&] { return scene_.objective.ceiling(ranks); });
 }
 
 std::vector<CutSearch::Replicas> CutSearch::replicas_of(const Layout& layout, Seconds each,
@@ -253,40 +253,30 @@ bool CutSearch::promising(const Replicas& one, Seconds each, Seconds once, doubl
 
 const std::vector<ReplicaChoice>& CutSearch::choices_of(const Layout& layout) {
   const int replicas = layout.dp * layout.cp;
-  auto known = choices_.find(replicas);
-  if (known == choices_.end()) {
-    known = choices_.emplace(replicas, scene_.space.replicas(layout.tp, replicas)).first;
-  }
-  return known->second;
+  return remembered(choices_, replicas, [&] { return scene_.space.replicas(layout.tp, replicas); });
 }
 
 // The traffic of each of choices_of(layout). Within a split it depends on these keys alone.
 const std::vector<cost::ReplicaTraffic>& CutSearch::traffic_of(Layout layout,
                                                                const StageCosts& stages) {
-  double dense = 0, experts = 0;
-  for (const cost::StageProfile& profile : stages.profiles) {
-    const cost::ParameterShare& share = profile.parameters;
-    if (share.dense + share.experts <= dense + experts) continue;
-    dense = share.dense;
-    experts = share.experts;
-  }
-  const TrafficKey key{layout.pp, layout.dp, static_cast<int>(layout.order), dense, experts};
-  const auto known = traffic_.find(key);
-  if (known != traffic_.end()) return known->second;
-  std::vector<cost::ReplicaTraffic> traffic;
-  for (const ReplicaChoice& choice : choices_of(layout)) {
-    layout.zero_stage = choice.zero_stage;
-    layout.shard = choice.shard;
-    traffic.push_back(layout.dp * layout.cp == 1 ? cost::ReplicaTraffic{}
-                                                 : scene_.model.replica_traffic(stages, layout));
-  }
-  return traffic_.emplace(key, std::move(traffic)).first->second;
+  const cost::ParameterShare& share = stages.heaviest_profile().parameters;
+  const TrafficKey key{layout.pp, layout.dp, static_cast<int>(layout.order), share.dense,
+                       share.experts};
+  return remembered(traffic_, key, [&] {
+    std::vector<cost::ReplicaTraffic> traffic;
+    for (const ReplicaChoice& choice : choices_of(layout)) {
+      layout.zero_stage = choice.zero_stage;
+      layout.shard = choice.shard;
+      traffic.push_back(layout.dp * layout.cp == 1 ? cost::ReplicaTraffic{}
+                                                   : scene_.model.replica_traffic(stages, layout));
+    }
+    return traffic;
+  });
 }
 
 Seconds CutSearch::exposed(const Replicas& one, const StageCosts& stages, int zero_stage,
                            const cost::ReplicaTraffic& traffic) const {
-  const auto slowest = static_cast<std::size_t>(stages.slowest);
-  const Seconds each = stages.profiles[slowest].times.total();
+  const Seconds each = stages.slowest_profile().times.total();
   Seconds sum;
   for (const Training::Phase& phase : training_of(one.training).phases) {
     const double batches = one.batches_of(phase.global_batch);
@@ -296,6 +286,7 @@ Seconds CutSearch::exposed(const Replicas& one, const StageCosts& stages, int ze
 }
 
 bool CutSearch::promising(const Replicas& one, Layout layout, const StageCosts& stages) {
+  if (scene_.exhaustive) return true;
   layout.dp = one.dp;
   const std::vector<ReplicaChoice>& choices = choices_of(layout);
   const std::vector<cost::ReplicaTraffic>& traffic = traffic_of(layout, stages);

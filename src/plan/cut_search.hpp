@@ -3,7 +3,6 @@
 
 #include <array>
 #include <map>
-#include <unordered_map>
 #include <vector>
 
 #include "plan/found.hpp"

@@ -18,8 +18,7 @@ bool same_family(const Candidate& a, const Candidate& b) {
 }  // namespace
 
 void Found::add(const Candidate& candidate) {
-  const auto [known, fresh] = best_by_tp_.try_emplace(candidate.layout.tp, candidate);
-  if (!fresh && candidate < known->second) known->second = candidate;
+  add_to_tp(candidate);
   if (candidate.objective > limit()) return;
   add_to_front(candidate);
   const auto kin = std::find_if(best_.begin(), best_.end(), [&](const Candidate& other) {
@@ -31,6 +30,11 @@ void Found::add(const Candidate& candidate) {
   }
   best_.insert(std::lower_bound(best_.begin(), best_.end(), candidate), candidate);
   if (static_cast<int>(best_.size()) > best_max_) best_.pop_back();
+}
+
+void Found::add_to_tp(const Candidate& candidate) {
+  const auto [known, fresh] = best_by_tp_.try_emplace(candidate.layout.tp, candidate);
+  if (!fresh && candidate < known->second) known->second = candidate;
 }
 
 bool Found::dominated(const Candidate& least) const {
@@ -69,10 +73,7 @@ void Found::add_pruned(const std::string& group, const std::string& reason, doub
 void Found::merge(const Found& other) {
   for (const Candidate& candidate : other.best_) add(candidate);
   for (const Candidate& candidate : other.front_) add_to_front(candidate);
-  for (const auto& [tp, candidate] : other.best_by_tp_) {
-    const auto [known, fresh] = best_by_tp_.try_emplace(tp, candidate);
-    if (!fresh && candidate < known->second) known->second = candidate;
-  }
+  for (const auto& [tp, candidate] : other.best_by_tp_) add_to_tp(candidate);
   for (const auto& [key, reason] : other.pruned_) {
     add_pruned(key.first, key.second, reason.bound, reason.count);
   }

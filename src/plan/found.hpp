@@ -71,6 +71,7 @@ class Found {
   std::vector<std::uint64_t> points;  // hashes of (time, memory), where they are counted
 
  private:
+  void add_to_tp(const Candidate& candidate);
   void add_to_front(const Candidate& candidate);
 
   int best_max_;

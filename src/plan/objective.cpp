@@ -59,10 +59,7 @@ Result<Objective> Objective::of(const spec::Run& run, const cost::StepModel& mod
   objective.trainings_ = trainings_of(run, tokens);
   objective.gpus_ = model.setting().gpus;
   objective.ranks_max_ = objective.gpus_ - run.spares.value_or(0);
-  objective.ranks_limit_ = run.spares ? "the GPUs less the spares" : "the GPUs";
-  for (const auto* needed : {&cluster.failures.per_node}) {
-    if (auto rate = needed->needed_for("goodput"); !rate.ok()) return rate.error();
-  }
+  if (auto rate = cluster.failures.per_node.needed_for("goodput"); !rate.ok()) return rate.error();
   for (const auto* needed : {&cluster.failures.detect, &cluster.failures.replace,
                              &cluster.failures.restart, &cluster.storage.blocking}) {
     if (auto time = needed->needed_for("goodput"); !time.ok()) return time.error();
@@ -80,10 +77,7 @@ Result<Objective> Objective::of(const spec::Run& run, const cost::StepModel& mod
   if (run.limits.power) {
     const auto powered =
         static_cast<std::int64_t>(*run.limits.power / *cluster.power_per_gpu.value);
-    if (powered < objective.ranks_max_) {
-      objective.ranks_max_ = powered;
-      objective.ranks_limit_ = "limits.power";
-    }
+    objective.ranks_max_ = std::min(objective.ranks_max_, powered);
   }
   return objective;
 }

@@ -79,9 +79,8 @@ class Objective {
   // The same where only the product of ranks and time is bounded, with at most `ranks_max` ranks.
   double bound_of_work(double rank_seconds, std::int64_t ranks_max) const;
 
-  // The ranks that gpus, spares and power allow, and what limits them in words.
+  // The ranks that gpus, spares and power allow.
   std::int64_t ranks_max() const { return ranks_max_; }
-  const std::string& ranks_limit() const { return ranks_limit_; }
   bool by_time() const { return run_->goal == spec::Goal::time; }
   bool within_budget(const Outcome& outcome) const;
   const std::optional<std::string>& dollars_unknown() const { return dollars_unknown_; }
@@ -96,7 +95,6 @@ class Objective {
   std::vector<Training> trainings_;
   std::int64_t gpus_ = 0;
   std::int64_t ranks_max_ = 0;
-  std::string ranks_limit_;
   std::optional<std::string> dollars_unknown_;
 };
 

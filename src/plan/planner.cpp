@@ -117,10 +117,6 @@ std::optional<Infeasible> why_nothing(const Plan& plan) {
                     fmt::format("{} GPUs", plan.model->setting().gpus)};
 }
 
-Spread spread_of(const spec::Fact<Tokens>& fact) {
-  return {.low = fact.low / *fact.value, .high = fact.high / *fact.value};
-}
-
 // The step by the software's record; the tokens by the critical batch at the best batch; goodput by
 // the failure rate.
 void add_spreads(Plan& plan) {
@@ -136,13 +132,12 @@ void add_spreads(Plan& plan) {
   }
   const Outcome& best = plan.answer.best.front();
   if (plan.run.critical_batch && plan.run.critical_batch->known()) {
-    const Spread critical = spread_of(*plan.run.critical_batch);
-    const double share = 0.2 * static_cast<double>(best.global_batch) *
-                         static_cast<double>(plan.run.sequence) /
-                         plan.run.critical_batch->value->in_base();
-    // Tokens are D (1 + share); at the ends of B* the share is divided by its ratio.
-    plan.tokens_spread = {.low = (1 + share / critical.high) / (1 + share),
-                          .high = (1 + share / critical.low) / (1 + share)};
+    const spec::Fact<Tokens>& critical = *plan.run.critical_batch;
+    const Tokens batch =
+        Tokens::of(static_cast<double>(best.global_batch) * static_cast<double>(plan.run.sequence));
+    const auto tokens_at = [&](Tokens of) { return cost::tokens_at_batch(plan.tokens, batch, of); };
+    plan.tokens_spread = {.low = tokens_at(critical.high) / tokens_at(*critical.value),
+                          .high = tokens_at(critical.low) / tokens_at(*critical.value)};
   }
   // To first order the loss 1 - goodput grows with the square root of the rate (Young 1974).
   const spec::Fact<PerSecond>& rate = setting.cluster.failures.per_node;

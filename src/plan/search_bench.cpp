@@ -20,9 +20,18 @@ std::unique_ptr<Plan> planned(const char* file, const PlanOptions& options, int 
   return *make_plan(*spec::parse_run(*content, file), catalog, options, pool);
 }
 
-void report(benchmark::State& state, const Plan& plan, std::int64_t evaluated) {
+std::unique_ptr<Plan> measure(benchmark::State& state, const char* file, const PlanOptions& options,
+                              int threads) {
+  std::int64_t evaluated = 0;
+  std::unique_ptr<Plan> plan;
+  for (auto _ : state) {
+    plan = planned(file, options, threads);
+    evaluated += plan->answer.searched;
+  }
   state.SetItemsProcessed(evaluated);
-  state.SetLabel(fmt::format("{} evaluated, hash {:016x}", plan.answer.searched, plan.answer.hash));
+  state.SetLabel(
+      fmt::format("{} evaluated, hash {:016x}", plan->answer.searched, plan->answer.hash));
+  return plan;
 }
 
 // Full evaluations, memory and time, on one core: GPT-3 175B on 4,096 A100s with tp = 8, nothing
@@ -31,13 +40,7 @@ void evaluations_on_one_core(benchmark::State& state) {
   PlanOptions options;
   options.search.exhaustive = true;
   options.layout = *spec::parse_layout_text("tp=8,pp=16,micro_batch=1");
-  std::int64_t evaluated = 0;
-  std::unique_ptr<Plan> plan;
-  for (auto _ : state) {
-    plan = planned("examples/gpt3-175b-on-4096-a100.toml", options, 1);
-    evaluated += plan->answer.searched;
-  }
-  report(state, *plan, evaluated);
+  measure(state, "examples/gpt3-175b-on-4096-a100.toml", options, 1);
 }
 BENCHMARK(evaluations_on_one_core)->Unit(benchmark::kMillisecond);
 
@@ -46,25 +49,11 @@ void whole_space(benchmark::State& state) {
   PlanOptions options;
   options.search.exhaustive = true;
   options.search.count_distinct = true;
-  std::int64_t evaluated = 0;
-  std::unique_ptr<Plan> plan;
-  for (auto _ : state) {
-    plan = planned("examples/gpt3-175b-on-4096-a100.toml", options, 0);
-    evaluated += plan->answer.searched;
-  }
-  report(state, *plan, evaluated);
+  const auto plan = measure(state, "examples/gpt3-175b-on-4096-a100.toml", options, 0);
   state.counters["distinct"] = static_cast<double>(plan->answer.distinct);
 }
 
-void example(benchmark::State& state, const char* file) {
-  std::int64_t evaluated = 0;
-  std::unique_ptr<Plan> plan;
-  for (auto _ : state) {
-    plan = planned(file, {}, 0);
-    evaluated += plan->answer.searched;
-  }
-  report(state, *plan, evaluated);
-}
+void example(benchmark::State& state, const char* file) { measure(state, file, {}, 0); }
 BENCHMARK_CAPTURE(example, grok_1_on_1024_h100, "examples/grok-1-on-1024-h100.toml")
     ->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(example, gpt3_175b_on_4096_a100, "examples/gpt3-175b-on-4096-a100.toml")

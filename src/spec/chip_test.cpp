@@ -4,6 +4,7 @@
 
 #include "base/files.hpp"
 #include "base/written_units.hpp"
+#include "spec/entry_text.hpp"
 
 namespace celere::spec {
 namespace {
@@ -58,10 +59,7 @@ scale = { is = 2, grade = "assumption", from = "a test" }
 )";
 
 std::string with(std::string_view part, std::string_view replacement) {
-  std::string text = small;
-  const auto at = text.find(part);
-  CHECK(at != std::string::npos);
-  return text.replace(at, part.size(), replacement);
+  return replaced(small, part, replacement);
 }
 
 // "one": every rate 10 TFLOP/s, best 12, an all-reduce of 8 us. "two": every rate 30.
@@ -81,8 +79,7 @@ Result<Curves> curves_of_test(std::string_view name) {
 }
 
 std::string error_of(std::string_view toml) {
-  const auto chip = parse_chip(toml, "x", curves_of_test);
-  return chip.ok() ? "" : chip.error().message;
+  return message_of(parse_chip(toml, "x", curves_of_test));
 }
 
 const FlopsPerSecond& sustained(const Chip& chip, Precision precision) {

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "base/files.hpp"
+#include "spec/entry_text.hpp"
 
 namespace celere::spec {
 namespace {
@@ -47,16 +48,10 @@ microseconds = [5, 7]
 
 // The small file above with one part replaced.
 std::string with(std::string_view part, std::string_view replacement) {
-  std::string text = small;
-  const auto at = text.find(part);
-  CHECK(at != std::string::npos);
-  return text.replace(at, part.size(), replacement);
+  return replaced(small, part, replacement);
 }
 
-std::string error_of(std::string_view toml) {
-  const auto curves = parse_curves(toml, "x");
-  return curves.ok() ? "" : curves.error().message;
-}
+std::string error_of(std::string_view toml) { return message_of(parse_curves(toml, "x")); }
 
 // Each value stands where the text above has it; microseconds become seconds.
 TEST(Curves, are_read_as_written) {

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "base/check.hpp"
+#include "spec/entry_text.hpp"
 
 namespace celere::spec {
 namespace {
@@ -38,16 +39,10 @@ active = { is = "unknown", grade = "maker", from = "a test" }
 )";
 
 std::string with(std::string_view part, std::string_view replacement) {
-  std::string text = small;
-  const auto at = text.find(part);
-  CHECK(at != std::string::npos);
-  return text.replace(at, part.size(), replacement);
+  return replaced(small, part, replacement);
 }
 
-std::string error_of(std::string_view toml) {
-  const auto model = parse_model(toml, "x");
-  return model.ok() ? "" : model.error().message;
-}
+std::string error_of(std::string_view toml) { return message_of(parse_model(toml, "x")); }
 
 // The text above, and what it leaves out at its default.
 TEST(ModelEntry, is_read_as_written) {

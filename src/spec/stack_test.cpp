@@ -6,6 +6,7 @@
 #include "base/check.hpp"
 #include "base/files.hpp"
 #include "spec/catalog.hpp"
+#include "spec/entry_text.hpp"
 
 namespace celere::spec {
 namespace {
@@ -42,10 +43,7 @@ experts_high = { is = 1.25, grade = "fitted", from = "a test" }
 )";
 
 std::string with(std::string_view part, std::string_view replacement) {
-  std::string text = small;
-  const auto at = text.find(part);
-  CHECK(at != std::string::npos);
-  return text.replace(at, part.size(), replacement);
+  return replaced(small, part, replacement);
 }
 
 std::string message_of(const std::string& toml) {
