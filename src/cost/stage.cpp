@@ -25,6 +25,12 @@ Keep keep_of(const Layout& layout, int place_in_chunk) {
   return Keep::all;
 }
 
+void add(ParameterShare& sum, const ParameterShare& parameters, int count = 1) {
+  sum.dense += count * parameters.dense;
+  sum.experts += count * parameters.experts;
+  sum.low_precision += count * parameters.low_precision;
+}
+
 void add(StageProfile& profile, const LayerCost& cost, const ParameterShare& parameters, Keep keep,
          int count) {
   const auto k = static_cast<std::size_t>(keep);
@@ -36,9 +42,6 @@ void add(StageProfile& profile, const LayerCost& cost, const ParameterShare& par
   const double forwards = keep == Keep::input_only ? 2 : 1;
   profile.times.tp += count * (forwards * cost.tp_forward + cost.tp_backward);
   profile.times.cp += count * (forwards * cost.cp_forward + cost.cp_backward);
-  profile.parameters.dense += count * parameters.dense;
-  profile.parameters.experts += count * parameters.experts;
-  profile.parameters.low_precision += count * parameters.low_precision;
   profile.activations += count * cost.activations[k];
   if (keep != Keep::input_only) profile.expert_activations += count * cost.expert_activations;
   // A layer that is run again holds all that it would have kept, while its backward pass runs.
@@ -160,9 +163,36 @@ Seconds StageModel::expert_transfer(const LayerCosts& costs, Layout layout) cons
          collectives_.time(spec::Collective::all_to_all, bytes, layout::groups_of(layout).ep).time;
 }
 
+ParameterShare StageModel::parameters_of(const LayerCosts& costs, const Holding& holding) const {
+  ParameterShare sum;
+  for (std::size_t kind = 0; kind < costs.kinds.size(); ++kind) {
+    int count = 0;
+    for (const int layers : holding.layers[kind]) count += layers;
+    add(sum, costs.parameters[kind], count);
+  }
+  if (holding.embedding) add(sum, costs.embedding_parameters);
+  if (holding.head) {
+    add(sum, costs.head_parameters);
+    if (holding.embedding) sum.dense -= costs.tied_parameters;
+    if (setting_.model.mtp_layers > 0) add(sum, costs.mtp_parameters);
+  }
+  return sum;
+}
+
+ParameterShare StageModel::heaviest(const LayerCosts& costs,
+                                    const std::vector<StageKind>& kinds) const {
+  ParameterShare heaviest;
+  for (const StageKind& kind : kinds) {
+    const ParameterShare share = parameters_of(costs, kind.holding);
+    if (share.all() > heaviest.all()) heaviest = share;
+  }
+  return heaviest;
+}
+
 StageProfile StageModel::profile_of(const LayerCosts& costs, const Holding& holding,
                                     Seconds transfer) const {
   StageProfile profile;
+  profile.parameters = parameters_of(costs, holding);
   double transfers = 0;
   for (std::size_t kind = 0; kind < costs.kinds.size(); ++kind) {
     for (std::size_t k = 0; k < keep_count; ++k) {
@@ -177,9 +207,7 @@ StageProfile StageModel::profile_of(const LayerCosts& costs, const Holding& hold
   }
   if (holding.embedding) add(profile, costs.embedding, costs.embedding_parameters, Keep::all, 1);
   if (holding.head) {
-    ParameterShare head = costs.head_parameters;
-    if (holding.embedding) head.dense -= costs.tied_parameters;
-    add(profile, costs.head, head, Keep::all, 1);
+    add(profile, costs.head, costs.head_parameters, Keep::all, 1);
     if (setting_.model.mtp_layers > 0) {
       add(profile, costs.mtp, costs.mtp_parameters, Keep::all, 1);
       if (costs.mtp.expert_transfer > Bytes{}) transfers += 4 * setting_.model.mtp_layers;

@@ -61,6 +61,13 @@ struct Holding {
   bool embedding = false;
   bool head = false;
 
+  int layers_in_all() const {
+    int sum = 0;
+    for (const auto& kind : layers) {
+      for (const int count : kind) sum += count;
+    }
+    return sum;
+  }
   friend auto operator<=>(const Holding&, const Holding&) = default;
 };
 
@@ -89,11 +96,15 @@ class StageModel {
   // For each stage the place of its kind among those of kinds(), and so of its profile.
   std::vector<int> kind_by_stage(const layout::Layout& layout) const;
 
+  // The parameters of the stage that has most.
+  ParameterShare heaviest(const LayerCosts& costs, const std::vector<StageKind>& kinds) const;
+
   // What is exposed of one all-to-all between experts.
   Seconds expert_transfer(const LayerCosts& costs, layout::Layout layout) const;
 
  private:
   Holding holding_of(const layout::Layout& layout, int stage) const;
+  ParameterShare parameters_of(const LayerCosts& costs, const Holding& holding) const;
   StageProfile profile_of(const LayerCosts& costs, const Holding& holding, Seconds transfer) const;
 
   const Setting& setting_;

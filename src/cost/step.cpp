@@ -124,11 +124,16 @@ StepCost StepModel::cost(const Layout& layout, std::int64_t global_batch) const 
   return cost(stage_costs(layer_costs(LayerSplit::of(layout)), layout), layout, global_batch);
 }
 
-// Of the stage with the most parameters.
-ReplicaTraffic StepModel::replica_traffic(const StageCosts& costs, const Layout& layout) const {
+bool StepModel::same_traffic(int zero_stage, int other) const {
+  const auto kind = [&](int stage) {
+    return stage == 0 ? 0 : stage == 1 && setting_.stack.zero1_all_reduce ? 1 : 2;
+  };
+  return kind(zero_stage) == kind(other);
+}
+
+ReplicaTraffic StepModel::replica_traffic(const ParameterShare& share, const Layout& layout) const {
   using spec::Collective;
   const layout::Groups groups = layout::groups_of(layout);
-  const ParameterShare& share = costs.heaviest_profile().parameters;
   const auto time = [&](Collective op, double bytes, layout::GroupShape group) {
     return collectives_.time(op, Bytes::of(bytes), group).time;
   };
@@ -230,7 +235,8 @@ StepCost StepModel::timed(const StageCosts& costs, const Layout& layout,
   };
   if (layout.dp * layout.cp > 1) {
     const double m = static_cast<double>(out.micro_batches);
-    set(StepPart::dp, exposed(replica_traffic(costs, layout), layout.zero_stage, m, each));
+    const ReplicaTraffic traffic = replica_traffic(costs.heaviest_profile().parameters, layout);
+    set(StepPart::dp, exposed(traffic, layout.zero_stage, m, each));
   }
   set(StepPart::optimizer, optimizer_time(slowest, layout));
   if (layout.offload_activations) {
@@ -317,9 +323,8 @@ StepModel::ComputeFloor StepModel::compute_floor(const LayerCosts& costs, Layout
   const Seconds transfer = hides ? Seconds{} : stages_.expert_transfer(costs, cut);
   Seconds ends = costs.embedding.times[0].total() + costs.head.times[0].total();
   if (setting_.model.mtp_layers > 0) ends += costs.mtp.times[0].total();
-  ComputeFloor floor{.all = ends,
-                     .input_only = ends,
-                     .again = Seconds::of(std::numeric_limits<double>::infinity())};
+  const Seconds infinite = Seconds::of(std::numeric_limits<double>::infinity());
+  ComputeFloor floor{.all = ends, .input_only = ends, .layer = infinite, .again = infinite};
   for (std::size_t kind = 0; kind < costs.kinds.size(); ++kind) {
     const LayerCost& cost = costs.kinds[kind];
     const Seconds forward = cost.tp_forward + cost.cp_forward;
@@ -334,6 +339,7 @@ StepModel::ComputeFloor StepModel::compute_floor(const LayerCosts& costs, Layout
         total(Keep::input_only) + 2 * forward + backward + 6 * transfers * transfer;
     floor.all += count * once;
     floor.input_only += count * twice;
+    floor.layer = min(floor.layer, once);
     floor.again = min(floor.again, twice - once);
   }
   return floor;

@@ -87,6 +87,9 @@ class StepModel {
   std::vector<StageKind> stage_kinds(const layout::Layout& layout) const {
     return stages_.kinds(layout);
   }
+  ParameterShare heaviest(const LayerCosts& costs, const std::vector<StageKind>& kinds) const {
+    return stages_.heaviest(costs, kinds);
+  }
   StepCost cost(const StageCosts& costs, const layout::Layout& layout,
                 std::int64_t global_batch) const;
 
@@ -118,6 +121,7 @@ class StepModel {
   struct ComputeFloor {
     Seconds all;  // of one micro-batch through all layers, embedding and head, tp and cp included
     Seconds input_only;  // the same with every layer run twice
+    Seconds layer;       // one layer of the cheapest kind
     Seconds again;       // what running the cheapest kind of layer again adds
   };
   ComputeFloor compute_floor(const LayerCosts& costs, layout::Layout cut) const;
@@ -126,9 +130,12 @@ class StepModel {
   // The step without what replicas, optimizer, offloading and overhead add.
   Seconds pipeline_time(const StageCosts& costs, const layout::Layout& layout,
                         std::int64_t global_batch) const;
-  // What replicas exchange in a step, and what of it is exposed beside micro-batches that take
-  // `compute` each.
-  ReplicaTraffic replica_traffic(const StageCosts& costs, const layout::Layout& layout) const;
+  // What replicas exchange in a step, where the stage with most parameters has these, and what of
+  // it is exposed beside micro-batches that take `compute` each. Grows with both parts of the
+  // share; what a micro-batch and its exposed part take together grows with `compute`.
+  ReplicaTraffic replica_traffic(const ParameterShare& share, const layout::Layout& layout) const;
+  // Whether both ZeRO stages exchange the same, in the same groups.
+  bool same_traffic(int zero_stage, int other) const;
   Seconds exposed(const ReplicaTraffic& traffic, int zero_stage, double micro_batches,
                   Seconds compute) const;
   // Of any layout with this cut of a layer.

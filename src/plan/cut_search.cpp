@@ -29,25 +29,18 @@ std::uint64_t point_of(double time, double memory) {
   return x ^ (x >> 31);
 }
 
-// What `known` has under this key, made on the first call.
-template <typename Map, typename Make>
-const typename Map::mapped_type& remembered(Map& known, const typename Map::key_type& key,
-                                            const Make& make) {
-  const auto found = known.find(key);
-  return found != known.end() ? found->second : known.emplace(key, make()).first->second;
+// Of one micro-batch, where the longest stage has so many layers.
+Seconds slowest_of(const cost::StepModel::ComputeFloor& compute, int pp, double layers) {
+  return max(compute.all / pp, layers * compute.layer);
 }
 
 }  // namespace
 
 CutSearch::CutSearch(const Scene& scene, double limit)
-    : scene_(scene), limit_(limit), found_(scene.best) {}
+    : scene_(scene), limit_(limit), found_(scene.options().best), traffic_(scene) {}
 
 double CutSearch::limit() const {
-  return scene_.exhaustive ? infinite : std::min(limit_, found_.limit());
-}
-
-const Training& CutSearch::training_of(int place) const {
-  return scene_.objective.trainings()[static_cast<std::size_t>(place)];
+  return scene_.options().exhaustive ? infinite : std::min(limit_, found_.limit());
 }
 
 void CutSearch::count_bound(double bound, std::int64_t count) {
@@ -56,13 +49,13 @@ void CutSearch::count_bound(double bound, std::int64_t count) {
 }
 
 Found CutSearch::search(const Layout& cut) {
-  layout::Shape shape = scene_.model.shape(1);
-  shape.gpus = scene_.objective.ranks_max();
+  layout::Shape shape = scene_.model().shape(1);
+  shape.gpus = scene_.objective().ranks_max();
   const auto rule = layout::illegal(cut, shape);
   if (rule && (*rule <= Illegal::cp_heads || *rule == Illegal::ranks)) {
     count_illegal(*rule);
   } else {
-    for (const int micro_batch : scene_.micro_batches) {
+    for (const int micro_batch : scene_.micro_batches()) {
       if (!search_micro_batch(cut, micro_batch)) break;
       ++micro_batch_place_;
     }
@@ -79,21 +72,22 @@ Found CutSearch::search(const Layout& cut) {
 
 bool CutSearch::search_micro_batch(Layout layout, int micro_batch) {
   layout.micro_batch = micro_batch;
-  bool some_fit = scene_.exhaustive;
-  for (const int ep : scene_.space.ep()) {
-    for (const int etp : scene_.space.etp()) {
+  bool some_fit = scene_.options().exhaustive;
+  for (const int ep : scene_.space().ep()) {
+    for (const int etp : scene_.space().etp()) {
       layout.ep = ep;
       layout.etp = etp;
       layout.dp = ep * etp;  // so that the experts fold, whatever dp will be
       const auto rule =
-          layout::illegal(layout, scene_.model.shape(std::int64_t{layout.dp} * micro_batch));
+          layout::illegal(layout, scene_.model().shape(std::int64_t{layout.dp} * micro_batch));
       layout.dp = 1;
       if (rule && *rule < Illegal::expert_fold) {
         count_illegal(*rule);
         continue;
       }
-      const LayerCosts costs = scene_.model.layer_costs(LayerSplit::of(layout));
-      if (!scene_.exhaustive && scene_.model.memory_floor(costs) > scene_.model.numbers().memory) {
+      const LayerCosts costs = scene_.model().layer_costs(LayerSplit::of(layout));
+      if (!scene_.options().exhaustive &&
+          scene_.model().memory_floor(costs) > scene_.model().numbers().memory) {
         ++memory_count_;
         continue;
       }
@@ -105,92 +99,102 @@ bool CutSearch::search_micro_batch(Layout layout, int micro_batch) {
 }
 
 void CutSearch::search_split(Layout layout, const LayerCosts& costs) {
-  traffic_.clear();
-  cost::StepModel::ComputeFloor floor = scene_.model.compute_floor(costs, layout);
-  floor.all *= rounding;
-  floor.input_only *= rounding;
-  floor.again *= rounding;
-  const double tp_cp = static_cast<double>(layout.tp) * layout.cp;
-  const double rank_seconds =
-      scene_.sequences_min / layout.micro_batch * floor.all.in_base() * tp_cp;
-  const double bound = scene_.objective.bound_of_work(rank_seconds, scene_.objective.ranks_max());
-  if (bound > limit()) {
-    count_bound(bound);
-    return;
+  Floor floor{
+      .compute = scene_.model().compute_floor(costs, layout), .slowest = {}, .heaviest = {}};
+  cost::StepModel::ComputeFloor& compute = floor.compute;
+  for (Seconds* time : {&compute.all, &compute.input_only, &compute.layer, &compute.again}) {
+    *time *= rounding;
   }
-  for (const int pp : scene_.space.pp()) {
+  const int tp_cp = layout.tp * layout.cp;
+  for (const int pp : scene_.space().pp()) {
     layout.pp = pp;
     layout.dp = 1;
-    if (layout.ranks() > scene_.objective.ranks_max()) {
+    if (layout.ranks() > scene_.objective().ranks_max()) {
       count_illegal(Illegal::ranks);
       continue;
     }
-    const std::int64_t most = scene_.objective.ranks_max() / layout.ranks();
-    const double working = rank_seconds / (tp_cp * pp * static_cast<double>(most));
-    if (scene_.objective.by_time() && working > limit()) {
-      count_bound(working);
+    floor.slowest = slowest_of(compute, pp, scene_.layers_of_longest_stage(pp));
+    const Scene::Least& least = scene_.least(tp_cp, pp, micro_batch_place_);
+    const double bound = rounding * least.bound(compute.all, floor.slowest, pp);
+    if (bound > limit()) {
+      count_bound(bound);
       continue;
     }
     search_stages(layout, costs, floor);
   }
 }
 
-// The part of a micro-batch's time that a step waits for once, while the pipeline fills and drains:
-// of these schedules the other stages' time, 1 / vpp of it. The least of m t + (C - t) / vpp is at
-// t = C / pp.
-double CutSearch::idle_share(const PipelineChoice& pipeline, int pp) const {
-  const bool waits = pipeline.schedule == layout::Schedule::one_f_one_b ||
-                     pipeline.schedule == layout::Schedule::interleaved;
-  return waits ? scene_.model.numbers().bubble_factor * (1 - 1.0 / pp) / pipeline.vpp : 0;
-}
-
-void CutSearch::search_stages(Layout layout, const LayerCosts& costs,
-                              const cost::StepModel::ComputeFloor& floor) {
-  const std::vector<PipelineChoice>& pipelines =
-      remembered(pipelines_, layout.pp, [&] { return scene_.space.pipelines(layout.pp); });
-  double idle = infinite;
-  for (const PipelineChoice& pipeline : pipelines) {
-    idle = std::min(idle, idle_share(pipeline, layout.pp));
+void CutSearch::search_stages(Layout layout, const LayerCosts& costs, const Floor& of_split) {
+  const std::vector<Pipeline>& pipelines = scene_.pipelines(layout.pp);
+  if (pipelines.empty()) return;
+  Floor floor = of_split;
+  floor.heaviest = {.dense = infinite, .experts = infinite, .low_precision = 0};
+  double idle = 1;
+  for (const Pipeline& pipeline : pipelines) {
+    idle = std::min(idle, pipeline.idle_share);
+    const cost::ParameterShare heaviest = scene_.model().heaviest(costs, pipeline.kinds);
+    floor.heaviest.dense = std::min(floor.heaviest.dense, heaviest.dense);
+    floor.heaviest.experts = std::min(floor.heaviest.experts, heaviest.experts);
   }
-  const std::vector<Replicas> replicas =
-      replicas_of(layout, floor.all / layout.pp, idle * floor.all);
+  const Seconds once = idle * max(Seconds{}, floor.compute.all - floor.slowest);
+  const std::vector<Replicas> replicas = replicas_of(layout, floor.slowest, once);
   if (replicas.empty()) return;
-  for (const layout::RankOrder order : scene_.space.orders(layout.pp)) {
+  for (const layout::RankOrder order : scene_.space().orders(layout.pp)) {
     layout.order = order;
-    for (const PipelineChoice& pipeline : pipelines) {
-      layout.vpp = pipeline.vpp;
-      layout.schedule = pipeline.schedule;
-      layout.partition = pipeline.partition;
-      search_pipeline(layout, costs, floor, replicas);
+    const std::vector<Replicas> left = with_traffic(replicas, layout, floor, once);
+    if (left.empty()) continue;
+    for (const Pipeline& pipeline : pipelines) {
+      layout.vpp = pipeline.choice.vpp;
+      layout.schedule = pipeline.choice.schedule;
+      layout.partition = pipeline.choice.partition;
+      search_pipeline(layout, costs, floor, pipeline, left);
     }
   }
 }
 
-void CutSearch::search_pipeline(Layout layout, const LayerCosts& costs,
-                                const cost::StepModel::ComputeFloor& floor,
-                                const std::vector<Replicas>& replicas) {
-  const PipelineChoice pipeline{layout.vpp, layout.schedule, layout.partition};
-  const Seconds idle = idle_share(pipeline, layout.pp) * floor.all;
-  std::vector<Replicas> legal = legal_ones(replicas, layout, floor.all / layout.pp, idle);
+std::vector<Replicas> CutSearch::with_traffic(const std::vector<Replicas>& replicas, Layout layout,
+                                              const Floor& floor, Seconds once) {
+  if (scene_.options().exhaustive) return replicas;
+  std::vector<Replicas> left;
+  for (const Replicas& one : replicas) {
+    layout.dp = one.dp;
+    const Seconds exposed = traffic_.exposed_min(one, layout, floor.heaviest, floor.slowest);
+    if (promising(one, one.batches * floor.slowest + one.steps * once + exposed)) {
+      left.push_back(one);
+    }
+  }
+  return left;
+}
+
+void CutSearch::search_pipeline(Layout layout, const LayerCosts& costs, Floor floor,
+                                const Pipeline& pipeline, const std::vector<Replicas>& replicas) {
+  const double layers = pipeline.layers_of_longest_stage;
+  floor.slowest = slowest_of(floor.compute, layout.pp, layers);
+  const auto waits = [&](Seconds all, Seconds slowest) {
+    return pipeline.idle_share * max(Seconds{}, all - slowest);
+  };
+  std::vector<Replicas> legal =
+      legal_ones(replicas, layout, floor.slowest, waits(floor.compute.all, floor.slowest));
   if (legal.empty()) return;
   // Recomputation only adds time: what is too slow without it is too slow.
-  const StageCosts plain = scene_.model.stage_costs(costs, layout, kinds_of(layout));
+  const StageCosts plain = scene_.model().stage_costs(costs, layout, pipeline.kinds);
   std::erase_if(legal, [&](const Replicas& one) { return !promising(one, layout, plain); });
   if (legal.empty()) return;
-  const int longest = layout::longest_chunk(layout, scene_.model.setting().model.layers);
-  for (const RecomputeChoice& recompute : scene_.space.recomputes(longest)) {
+  const int longest = layout::longest_chunk(layout, scene_.model().setting().model.layers);
+  for (const RecomputeChoice& recompute : scene_.space().recomputes(longest)) {
     layout.recompute = recompute.recompute;
     layout.recompute_layers = recompute.layers;
-    Seconds all = floor.all;
-    if (recompute.recompute == layout::Recompute::full) all = floor.input_only;
+    Seconds all = floor.compute.all;
+    if (recompute.recompute == layout::Recompute::full) all = floor.compute.input_only;
     if (recompute.recompute == layout::Recompute::full_for_some) {
       // The shortest chunk has at most two layers less than the longest (layout/pipeline.hpp).
       const int each = std::min(recompute.layers, std::max(0, longest - 2));
-      all += static_cast<double>(layout.pp) * layout.vpp * each * floor.again;
+      all += static_cast<double>(layout.pp) * layout.vpp * each * floor.compute.again;
     }
-    const std::vector<Replicas> left = legal_ones(legal, layout, all / layout.pp, idle);
+    const Seconds slowest = max(all / layout.pp, floor.slowest);
+    const std::vector<Replicas> left = legal_ones(legal, layout, slowest, waits(all, slowest));
     if (left.empty()) continue;
-    const StageCosts stages = scene_.model.stage_costs(costs, layout, kinds_of(layout));
+    const StageCosts stages = scene_.model().stage_costs(costs, layout, kinds_of(layout));
     for (const Replicas& one : left) {
       if (promising(one, layout, stages)) evaluate_all(layout, one, stages);
     }
@@ -204,39 +208,27 @@ const std::vector<cost::StageKind>& CutSearch::kinds_of(const Layout& layout) {
                                   static_cast<int>(layout.partition),
                                   static_cast<int>(layout.recompute),
                                   layout.recompute_layers};
-  return remembered(kinds_, key, [&] { return scene_.model.stage_kinds(layout); });
+  return kinds_.get(key, [&] { return scene_.model().stage_kinds(layout); });
 }
 
-const Objective::Ceiling& CutSearch::ceiling_of(std::int64_t ranks) {
-  return remembered(ceilings_, ranks, [&] { return scene_.objective.ceiling(ranks); });
-}
-
-std::vector<CutSearch::Replicas> CutSearch::replicas_of(const Layout& layout, Seconds each,
-                                                        Seconds once) {
+std::vector<Replicas> CutSearch::replicas_of(const Layout& layout, Seconds each, Seconds once) {
   std::vector<Replicas> all;
   const std::int64_t block = layout.ranks();
-  const std::int64_t most = scene_.objective.ranks_max() / block;
+  const std::int64_t most = scene_.objective().ranks_max() / block;
   const double now = limit();
-  for (std::size_t i = 0; i < scene_.trainings.size(); ++i) {
-    const Scene::PerTraining& training = scene_.trainings[i];
-    const std::vector<int>& degrees = training.dp[micro_batch_place_];
+  for (int i = 0; i < static_cast<int>(scene_.objective().trainings().size()); ++i) {
+    const std::vector<int>& degrees = scene_.dp(i, micro_batch_place_);
     // From the largest down: the time is at least so many micro-batches, whatever is lost to
     // failures, so below some degree all are too slow.
     auto dp = std::upper_bound(degrees.begin(), degrees.end(), most);
     while (dp != degrees.begin()) {
       --dp;
-      const double batches = training.sequences / (static_cast<double>(layout.micro_batch) * *dp);
-      const Seconds working = batches * each;
-      if (scene_.objective.by_time() && working.in_base() > now) {
+      const Replicas one = scene_.replicas(i, *dp, layout.micro_batch, block);
+      const Seconds working = one.batches * each;
+      if (scene_.objective().by_time() && working.in_base() > now) {
         count_bound(working.in_base(), dp - degrees.begin() + 1);
         break;
       }
-      const Replicas one{.training = static_cast<int>(i),
-                         .dp = *dp,
-                         .sequences_each = static_cast<double>(layout.micro_batch) * *dp,
-                         .batches = batches,
-                         .steps = training.steps,
-                         .ceiling = ceiling_of(block * *dp)};
       if (promising(one, each, once, now)) all.push_back(one);
     }
   }
@@ -245,81 +237,48 @@ std::vector<CutSearch::Replicas> CutSearch::replicas_of(const Layout& layout, Se
 
 bool CutSearch::promising(const Replicas& one, Seconds each, Seconds once, double now) {
   const Seconds parts = one.batches * each + one.steps * once;
-  const double bound = scene_.objective.bound_of_parts(parts, one.steps, one.ceiling);
+  const double bound = scene_.objective().bound_of_parts(parts, one.steps, one.ceiling);
   if (bound <= now) return true;
   count_bound(bound);
   return false;
 }
 
-const std::vector<ReplicaChoice>& CutSearch::choices_of(const Layout& layout) {
-  const int replicas = layout.dp * layout.cp;
-  return remembered(choices_, replicas, [&] { return scene_.space.replicas(layout.tp, replicas); });
-}
-
-// The traffic of each of choices_of(layout). Within a split it depends on these keys alone.
-const std::vector<cost::ReplicaTraffic>& CutSearch::traffic_of(Layout layout,
-                                                               const StageCosts& stages) {
-  const cost::ParameterShare& share = stages.heaviest_profile().parameters;
-  const TrafficKey key{layout.pp, layout.dp, static_cast<int>(layout.order), share.dense,
-                       share.experts};
-  return remembered(traffic_, key, [&] {
-    std::vector<cost::ReplicaTraffic> traffic;
-    for (const ReplicaChoice& choice : choices_of(layout)) {
-      layout.zero_stage = choice.zero_stage;
-      layout.shard = choice.shard;
-      traffic.push_back(layout.dp * layout.cp == 1 ? cost::ReplicaTraffic{}
-                                                   : scene_.model.replica_traffic(stages, layout));
-    }
-    return traffic;
-  });
-}
-
-Seconds CutSearch::exposed(const Replicas& one, const StageCosts& stages, int zero_stage,
-                           const cost::ReplicaTraffic& traffic) const {
-  const Seconds each = stages.slowest_profile().times.total();
-  Seconds sum;
-  for (const Training::Phase& phase : training_of(one.training).phases) {
-    const double batches = one.batches_of(phase.global_batch);
-    sum += phase.steps * scene_.model.exposed(traffic, zero_stage, batches, each);
-  }
-  return sum;
-}
-
-bool CutSearch::promising(const Replicas& one, Layout layout, const StageCosts& stages) {
-  if (scene_.exhaustive) return true;
-  layout.dp = one.dp;
-  const std::vector<ReplicaChoice>& choices = choices_of(layout);
-  const std::vector<cost::ReplicaTraffic>& traffic = traffic_of(layout, stages);
-  Seconds least = Seconds::of(infinite);
-  for (std::size_t i = 0; i < choices.size(); ++i) {
-    least = min(least, exposed(one, stages, choices[i].zero_stage, traffic[i]));
-  }
-  const Seconds parts = pipeline_time(one, layout, stages) + least;
-  const double bound = scene_.objective.bound_of_parts(parts * rounding, one.steps, one.ceiling);
+bool CutSearch::promising(const Replicas& one, Seconds parts) {
+  const double bound = scene_.objective().bound_of_parts(parts * rounding, one.steps, one.ceiling);
   if (bound <= limit()) return true;
   count_bound(bound);
   return false;
 }
 
+bool CutSearch::promising(const Replicas& one, Layout layout, const StageCosts& stages) {
+  if (scene_.options().exhaustive) return true;
+  layout.dp = one.dp;
+  const Seconds pipeline = pipeline_time(one, layout, stages);
+  if (!promising(one, pipeline)) return false;
+  return promising(
+      one, pipeline + traffic_.exposed_min(one, layout, stages.heaviest_profile().parameters,
+                                           stages.slowest_profile().times.total()));
+}
+
 Seconds CutSearch::pipeline_time(const Replicas& one, const Layout& layout,
                                  const StageCosts& stages) const {
   Seconds sum;
-  for (const Training::Phase& phase : training_of(one.training).phases) {
-    sum += phase.steps * scene_.model.pipeline_time(stages, layout, phase.global_batch);
+  for (const Training::Phase& phase : scene_.training(one.training).phases) {
+    sum += phase.steps * scene_.model().pipeline_time(stages, layout, phase.global_batch);
   }
   return sum;
 }
 
-std::vector<CutSearch::Replicas> CutSearch::legal_ones(const std::vector<Replicas>& replicas,
-                                                       Layout layout, Seconds each, Seconds once) {
+std::vector<Replicas> CutSearch::legal_ones(const std::vector<Replicas>& replicas, Layout layout,
+                                            Seconds each, Seconds once) {
   std::vector<Replicas> legal;
-  layout::Shape shape = scene_.model.shape(1);
-  shape.gpus = scene_.objective.ranks_max();
+  layout::Shape shape = scene_.model().shape(1);
+  shape.gpus = scene_.objective().ranks_max();
   const double now = limit();
   for (const Replicas& one : replicas) {
     if (!promising(one, each, once, now)) continue;
     layout.dp = one.dp;
-    shape.global_batch = training_of(one.training).legal_batch;
+    shape.global_batch = scene_.training(one.training).legal_batch;
     if (const auto rule = layout::illegal(layout, shape)) {
       count_illegal(*rule);
     } else {
@@ -333,31 +292,33 @@ std::vector<CutSearch::Replicas> CutSearch::legal_ones(const std::vector<Replica
 // at all, and what is too slow with neither is too slow with either.
 void CutSearch::evaluate_all(Layout layout, const Replicas& one, const StageCosts& stages) {
   layout.dp = one.dp;
-  const std::int64_t batch = training_of(one.training).largest_batch();
-  const std::vector<ReplicaChoice>& choices = choices_of(layout);
-  const std::vector<cost::ReplicaTraffic>& traffic = traffic_of(layout, stages);
+  const std::int64_t batch = scene_.training(one.training).largest_batch();
+  const std::vector<ReplicaChoice>& choices = traffic_.choices(layout);
+  const std::vector<cost::ReplicaTraffic>& traffic =
+      traffic_.of(layout, stages.heaviest_profile().parameters);
+  const Seconds each = stages.slowest_profile().times.total();
   const Seconds pipeline = pipeline_time(one, layout, stages);
   for (std::size_t i = 0; i < choices.size(); ++i) {
     layout.zero_stage = choices[i].zero_stage;
     layout.shard = choices[i].shard;
     double least = 0;
-    if (!scene_.exhaustive) {
-      const Seconds parts = pipeline + exposed(one, stages, layout.zero_stage, traffic[i]);
+    if (!scene_.options().exhaustive) {
+      const Seconds parts = pipeline + traffic_.exposed(one, layout.zero_stage, traffic[i], each);
       const double bound =
-          scene_.objective.bound_of_parts(parts * rounding, one.steps, one.ceiling);
+          scene_.objective().bound_of_parts(parts * rounding, one.steps, one.ceiling);
       if (bound > limit()) {
-        count_bound(bound, static_cast<std::int64_t>(scene_.space.offloads().size()));
+        count_bound(bound, static_cast<std::int64_t>(scene_.space().offloads().size()));
         continue;
       }
       if (!fits_with_offload(layout, one.training, stages)) continue;
       least = bound;
     }
-    for (const OffloadChoice& offload : scene_.space.offloads()) {
+    for (const OffloadChoice& offload : scene_.space().offloads()) {
       layout.offload_optimizer = offload.optimizer;
       layout.offload_activations = offload.activations;
-      if (!scene_.exhaustive) {
-        const cost::StepCost memory = scene_.model.memory_only(stages, layout, batch);
-        if (!scene_.model.fits(memory)) {
+      if (!scene_.options().exhaustive) {
+        const cost::StepCost memory = scene_.model().memory_only(stages, layout, batch);
+        if (!scene_.model().fits(memory)) {
           found_.add_too_big({infinite, memory.memory_max.in_base(), one.training, layout});
           continue;
         }
@@ -373,31 +334,31 @@ void CutSearch::evaluate_all(Layout layout, const Replicas& one, const StageCost
 
 bool CutSearch::fits_with_offload(Layout layout, int training, const StageCosts& stages) {
   bool optimizer = false, activations = false;
-  for (const OffloadChoice& offload : scene_.space.offloads()) {
+  for (const OffloadChoice& offload : scene_.space().offloads()) {
     optimizer |= offload.optimizer;
     activations |= offload.activations;
   }
   layout.offload_optimizer = optimizer;
   layout.offload_activations = activations;
-  const std::int64_t batch = training_of(training).largest_batch();
-  const cost::StepCost least = scene_.model.memory_only(stages, layout, batch);
-  if (least.memory_max <= scene_.model.numbers().memory) return true;
+  const std::int64_t batch = scene_.training(training).largest_batch();
+  const cost::StepCost least = scene_.model().memory_only(stages, layout, batch);
+  if (least.memory_max <= scene_.model().numbers().memory) return true;
   found_.add_too_big({infinite, least.memory_max.in_base(), training, layout},
-                     static_cast<std::int64_t>(scene_.space.offloads().size()));
+                     static_cast<std::int64_t>(scene_.space().offloads().size()));
   return false;
 }
 
 void CutSearch::evaluate(const Layout& layout, int training, const StageCosts& stages) {
-  const Outcome outcome = scene_.objective.outcome(stages, layout, training_of(training));
+  const Outcome outcome = scene_.objective().outcome(stages, layout, scene_.training(training));
   ++found_.searched;
   const double memory = outcome.step.memory_max.in_base();
   const std::uint64_t point = point_of(outcome.step.time.in_base(), memory);
   found_.hash += point;
-  if (scene_.count_distinct) found_.points.push_back(point);
+  if (scene_.options().count_distinct) found_.points.push_back(point);
   const Candidate candidate{outcome.objective, memory, training, layout};
-  if (!scene_.model.fits(outcome.step)) {
+  if (!scene_.model().fits(outcome.step)) {
     found_.add_too_big({infinite, memory, training, layout});
-  } else if (!scene_.objective.within_budget(outcome)) {
+  } else if (!scene_.objective().within_budget(outcome)) {
     found_.add_pruned("", pruned_by_budget, candidate.objective);
   } else {
     found_.add(candidate);

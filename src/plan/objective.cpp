@@ -11,6 +11,7 @@
 namespace celere::plan {
 namespace {
 
+constexpr double rounding = 1 - 1e-9;  // a bound is computed in another order than what it bounds
 constexpr double spare_share =
     0.01;  // of the ranks, where the run does not say: as far as GPUs are left over
 
@@ -112,6 +113,15 @@ cost::FailureModel Objective::failures(std::int64_t ranks, Seconds working) cons
           .least_interval = least};
 }
 
+double Objective::without_replica(const cost::FailureModel& failures, Seconds every,
+                                  int replicas) const {
+  const spec::FailureFacts& facts = model_->setting().cluster.failures;
+  return cost::useful_share_without_replica(failures, every,
+                                            {.pause = *facts.detect.value + *facts.restart.value,
+                                             .replace = *facts.replace.value,
+                                             .replicas = replicas});
+}
+
 Outcome Objective::outcome(const cost::StageCosts& costs, const layout::Layout& layout,
                            const Training& training) const {
   const cost::StepModel& model = *model_;
@@ -132,12 +142,7 @@ Outcome Objective::outcome(const cost::StageCosts& costs, const layout::Layout& 
   out.checkpoint_every =
       run_->checkpoint_every ? *run_->checkpoint_every : cost::best_interval(model_of_failures);
   if (run_->on_lost_replica == spec::LostReplica::go_on && layout.dp > 1) {
-    const spec::FailureFacts& facts = model.setting().cluster.failures;
-    out.goodput =
-        cost::useful_share_without_replica(model_of_failures, out.checkpoint_every,
-                                           {.pause = *facts.detect.value + *facts.restart.value,
-                                            .replace = *facts.replace.value,
-                                            .replicas = layout.dp});
+    out.goodput = without_replica(model_of_failures, out.checkpoint_every, layout.dp);
   } else {
     out.goodput = cost::useful_share(model_of_failures, out.checkpoint_every);
   }
@@ -159,16 +164,41 @@ Outcome Objective::outcome(const cost::StageCosts& costs, const layout::Layout& 
   return out;
 }
 
-// No layout of so many ranks has a greater goodput: the blocking part of its checkpoint is at least
-// the storage's, its machines are past their first weeks.
-Objective::Ceiling Objective::ceiling(std::int64_t ranks) const {
-  Ceiling ceiling{.ranks = ranks, .goodput = 1, .stretch = model_->stretch(ranks)};
-  if (run_->on_lost_replica == spec::LostReplica::go_on) return ceiling;
-  const cost::FailureModel least = failures(ranks, Seconds{});
-  const Seconds every =
-      run_->checkpoint_every ? *run_->checkpoint_every : cost::best_interval(least);
-  ceiling.goodput = cost::useful_share(least, every);
-  return ceiling;
+// The longest that so many ranks may be busy within `limit`.
+Seconds Objective::wall_within(double limit, std::int64_t ranks) const {
+  const spec::Cluster& cluster = model_->setting().cluster;
+  switch (run_->goal) {
+    case spec::Goal::time:
+      return Seconds::of(limit);
+    case spec::Goal::cost:
+      return Seconds::of(limit / cost::dollars_of(cluster, ranks, 1_s)->in_base());
+    case spec::Goal::energy:
+      return Seconds::of(limit / cost::energy_of(cluster, ranks, 1_s)->in_base());
+  }
+  return {};
+}
+
+// The state that a rank saves is at least the mean of all, and machines are young for at least the
+// share of the training that they are within the limit: it works for at most goodput times that.
+double Objective::goodput_max(std::int64_t nodes, double limit) const {
+  const int per_node = model_->setting().cluster.gpus_per_node;
+  const std::int64_t most = nodes * per_node;
+  const Seconds wall = wall_within(limit, most - per_node + 1);
+  double goodput = 1;
+  for (int i = 0; i < 2; ++i) {
+    cost::FailureModel least = failures(most, wall * goodput);
+    least.blocking += model_->checkpoint_bytes() / static_cast<double>(most) /
+                      model_->numbers().host_bandwidth * rounding;
+    const Seconds every =
+        run_->checkpoint_every ? *run_->checkpoint_every : cost::best_interval(least);
+    goodput = cost::useful_share(least, every);
+    if (run_->on_lost_replica == spec::LostReplica::go_on) {
+      // At most so many replicas as there are ranks.
+      goodput = std::max(goodput, without_replica(least, every, static_cast<int>(most)));
+    }
+    goodput = std::min(1.0, goodput / rounding);
+  }
+  return goodput;
 }
 
 double Objective::bound(Seconds working, const Ceiling& ceiling) const {

@@ -63,13 +63,15 @@ class Objective {
   Outcome outcome(const cost::StageCosts& costs, const layout::Layout& layout,
                   const Training& training) const;
 
-  // What no layout of so many ranks can be better than: its ranks and the greatest goodput.
+  // No layout on so many nodes whose objective is within `limit` has a greater goodput.
+  double goodput_max(std::int64_t nodes, double limit) const;
+
+  // What no layout of so many ranks can be better than (plan/scene.hpp makes them).
   struct Ceiling {
     std::int64_t ranks = 0;
     double goodput = 1;
     double stretch = 1;  // of a step, by the slowest of so many nodes
   };
-  Ceiling ceiling(std::int64_t ranks) const;
   // Least objective of a layout under this ceiling whose steps take at least `working` in all.
   double bound(Seconds working, const Ceiling& ceiling) const;
   // The same where `parts` are summed over the steps without their overhead.
@@ -88,6 +90,8 @@ class Objective {
  private:
   Objective() = default;
   cost::FailureModel failures(std::int64_t ranks, Seconds working) const;
+  double without_replica(const cost::FailureModel& failures, Seconds every, int replicas) const;
+  Seconds wall_within(double limit, std::int64_t ranks) const;
   std::int64_t spares_of(std::int64_t ranks) const;
 
   const spec::Run* run_ = nullptr;

@@ -19,50 +19,17 @@ constexpr std::size_t cuts_a_round = 8;
 using Cut = std::pair<int, int>;  // tp, cp
 Cut cut_of(const Layout& layout) { return {layout.tp, layout.cp}; }
 
-Scene scene_of(const cost::StepModel& model, const Objective& objective, const Space& space,
-               const SearchOptions& options) {
-  Scene scene{.model = model,
-              .objective = objective,
-              .space = space,
-              .exhaustive = options.exhaustive,
-              .count_distinct = options.count_distinct,
-              .best = options.best,
-              .micro_batches = {},
-              .trainings = {}};
-  std::set<int> micro_batches;
-  for (const Training& training : objective.trainings()) {
-    for (const int divisor : space.micro_batches(training.legal_batch)) {
-      micro_batches.insert(divisor);
-    }
-  }
-  scene.micro_batches.assign(micro_batches.begin(), micro_batches.end());
-  scene.sequences_min = std::numeric_limits<double>::infinity();
-  for (const Training& training : objective.trainings()) {
-    Scene::PerTraining& per = scene.trainings.emplace_back();
-    for (const Training::Phase& phase : training.phases) {
-      per.sequences += phase.steps * static_cast<double>(phase.global_batch);
-      per.steps += phase.steps;
-    }
-    scene.sequences_min = std::min(scene.sequences_min, per.sequences);
-    for (const int micro_batch : scene.micro_batches) {
-      std::vector<int>& degrees = per.dp.emplace_back();
-      if (training.legal_batch % micro_batch == 0) {
-        degrees = space.dp(training.legal_batch / micro_batch);
-      }
-    }
-  }
-  return scene;
-}
-
 Outcome outcome_of(const Scene& scene, const Candidate& candidate) {
-  const cost::LayerCosts layers = scene.model.layer_costs(LayerSplit::of(candidate.layout));
-  const cost::StageCosts stages = scene.model.stage_costs(layers, candidate.layout);
-  const auto place = static_cast<std::size_t>(candidate.training);
-  return scene.objective.outcome(stages, candidate.layout, scene.objective.trainings()[place]);
+  const cost::LayerCosts layers = scene.model().layer_costs(LayerSplit::of(candidate.layout));
+  const cost::StageCosts stages = scene.model().stage_costs(layers, candidate.layout);
+  return scene.objective().outcome(stages, candidate.layout, scene.training(candidate.training));
 }
 
-std::vector<Pruned> pruned_of(const Found& found) {
+std::vector<Pruned> pruned_of(const Scene& scene, Found found) {
   std::vector<Pruned> all;
+  for (const auto& [rule, count] : scene.illegal()) {
+    found.add_pruned("", layout::reason(rule), 0, count);
+  }
   for (const auto& [key, reason] : found.pruned()) {
     Pruned pruned;
     pruned.group = key.first;
@@ -87,7 +54,7 @@ Answer answer_of(const Scene& scene, const Found& found) {
   Answer answer;
   answer.searched = found.searched;
   answer.hash = found.hash;
-  answer.pruned = pruned_of(found);
+  answer.pruned = pruned_of(scene, found);
   for (const Candidate& candidate : found.best()) {
     answer.best.push_back(outcome_of(scene, candidate));
   }
@@ -103,15 +70,15 @@ Answer answer_of(const Scene& scene, const Found& found) {
   return answer;
 }
 
-// All of `cuts`, in rounds; nothing above `limit` counts. `points` collects the distinct (time,
+// All of `cuts`, in rounds. `points` collects the distinct (time,
 // memory), `bests` the best objective of each cut.
-Found search_cuts(const Scene& scene, const std::vector<Layout>& cuts, double limit,
-                  ThreadPool& threads, std::vector<std::uint64_t>& points,
-                  std::map<Cut, double>& bests) {
-  Found found(scene.best);
+Found search_cuts(const Scene& scene, const std::vector<Layout>& cuts, ThreadPool& threads,
+                  std::vector<std::uint64_t>& points, std::map<Cut, double>& bests) {
+  const double limit = scene.options().limit;
+  Found found(scene.options().best);
   for (std::size_t from = 0; from < cuts.size(); from += cuts_a_round) {
     const std::size_t count = std::min(cuts_a_round, cuts.size() - from);
-    std::vector<Found> parts(count, Found(scene.best));
+    std::vector<Found> parts(count, Found(scene.options().best));
     threads.for_each_index(count, [&](std::size_t i) {
       parts[i] = CutSearch(scene, std::min(limit, found.limit())).search(cuts[from + i]);
     });
@@ -135,11 +102,14 @@ Answer search(const cost::StepModel& model, const Objective& objective, const Sp
   std::vector<std::uint64_t> points;
   std::map<Cut, double> bests;
   std::vector<Layout> cuts = spaces.full.dense_splits();
-  double limit = std::numeric_limits<double>::infinity();
+  Scene::Options of_scene{.exhaustive = options.exhaustive,
+                          .count_distinct = options.count_distinct,
+                          .best = options.best,
+                          .limit = std::numeric_limits<double>::infinity()};
   if (!options.exhaustive) {
-    const Scene coarse = scene_of(model, objective, spaces.coarse, options);
+    const Scene coarse(model, objective, spaces.coarse, of_scene, threads);
     const std::vector<Layout>& few = spaces.coarse.dense_splits();
-    limit = search_cuts(coarse, few, limit, threads, points, bests).limit();
+    of_scene.limit = search_cuts(coarse, few, threads, points, bests).limit();
     points.clear();
     // What was good in the coarse space first: the bounds bite from the first round.
     const auto best_of = [&](const Layout& cut) {
@@ -149,8 +119,8 @@ Answer search(const cost::StepModel& model, const Objective& objective, const Sp
     std::stable_sort(cuts.begin(), cuts.end(),
                      [&](const Layout& a, const Layout& b) { return best_of(a) < best_of(b); });
   }
-  const Scene scene = scene_of(model, objective, spaces.full, options);
-  Answer answer = answer_of(scene, search_cuts(scene, cuts, limit, threads, points, bests));
+  const Scene scene(model, objective, spaces.full, of_scene, threads);
+  Answer answer = answer_of(scene, search_cuts(scene, cuts, threads, points, bests));
   answer.distinct = static_cast<std::int64_t>(points.size());
   return answer;
 }
