@@ -254,6 +254,7 @@ void StepModel::set_memory(StepCost& out, const StageCosts& costs, const Layout&
   for (const StageProfile& profile : costs.profiles) {
     const Memory memory = memory_of(question, profile, profile.first_stage);
     const Bytes total = memory.total();
+    out.host_max = max(out.host_max, memory.host);
     if (total > out.memory_max) {
       out.memory_max = total;
       out.memory = memory;
@@ -285,9 +286,9 @@ std::vector<Memory> StepModel::memory_by_stage(const Layout& layout,
 
 bool StepModel::fits(const StepCost& cost) const {
   if (cost.memory_max > numbers_.memory) return false;
-  if (cost.memory.host == Bytes{}) return true;
+  if (cost.host_max == Bytes{}) return true;
   const spec::Fact<Bytes>& host = setting_.cluster.host_memory;
-  return host.known() && cost.memory.host * setting_.cluster.gpus_per_node <= *host.value;
+  return host.known() && cost.host_max * setting_.cluster.gpus_per_node <= *host.value;
 }
 
 double StepModel::mfu(const Layout& layout, std::int64_t global_batch, Seconds step) const {

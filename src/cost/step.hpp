@@ -55,6 +55,7 @@ struct StepCost {
   Memory memory;  // of the heaviest rank
   Bytes memory_max;
   int heaviest_stage = 0;
+  Bytes host_max;  // of the rank that puts most on its host
   std::int64_t micro_batches = 0;
   Seconds operator[](StepPart part) const { return parts[static_cast<std::size_t>(part)]; }
   Seconds sum() const;  // of the parts
@@ -93,7 +94,8 @@ class StepModel {
   StepCost cost(const StageCosts& costs, const layout::Layout& layout,
                 std::int64_t global_batch) const;
 
-  // Only its memory: memory, memory_max and heaviest_stage are set. Cheaper where most do not fit.
+  // Only its memory: memory, memory_max, heaviest_stage and host_max are set. Cheaper where most do
+  // not fit.
   StepCost memory_only(const StageCosts& costs, const layout::Layout& layout,
                        std::int64_t global_batch) const;
 

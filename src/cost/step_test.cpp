@@ -175,6 +175,19 @@ TEST(Memory, the_first_stage_keeps_the_most_micro_batches) {
   EXPECT_DOUBLE_EQ(stages[3][Bucket::activations].in_base(), layer + 2 * 1024.0 * 1024);
 }
 
+// The stage that puts most on its host need not be the one that is heaviest on its GPU: with its
+// activations away the first has four micro-batches of 32 h s bytes there, while the last keeps the
+// head's logits, 6 bytes of each of 8,192 for 1,024 tokens. So the host must hold 4 * 32 MiB.
+TEST(Memory, the_host_holds_the_stage_that_puts_most_there) {
+  layout::Layout l;
+  l.pp = 4;
+  l.offload_activations = true;
+  const StepCost cost = model_of(setting())->cost(l, 8);
+  EXPECT_EQ(cost.heaviest_stage, 3);
+  EXPECT_LT(cost.memory.host, cost.host_max);
+  EXPECT_DOUBLE_EQ(cost.host_max.in_base(), 4 * 32 * 1024.0 * 1024);
+}
+
 // Full recomputation keeps a layer's input, 2 h bytes a token, and runs the forward pass again: a
 // quarter more products than three thirds, 4/3 in all.
 TEST(Step, recomputation_trades_memory_for_a_forward_pass) {

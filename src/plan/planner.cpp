@@ -100,7 +100,7 @@ std::optional<Infeasible> why_nothing(const Plan& plan) {
                         written(plan.model->numbers().memory)};
     }
     return Infeasible{"memory of a host",
-                      fmt::format("{} a GPU, with {}", written(nearest.step.memory.host),
+                      fmt::format("{} a GPU, with {}", written(nearest.step.host_max),
                                   layout::written(nearest.layout)),
                       "see the cluster's host_memory"};
   }

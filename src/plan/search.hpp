@@ -5,15 +5,14 @@
 // replicas (batch, dp, ZeRO, offload). What depends on the upper part only is computed once there
 // and shared below. A subtree is skipped where its bound is above what counts:
 //
-//   of a cut       ranks x time >= sequences / micro_batch * C * tp * cp with C the compute and the
-//                  exposed tp and cp of all layers; so time is at least that over all ranks, and
-//                  money and energy follow from ranks x time
-//   of pp and dp   working time >= sequences / (micro_batch dp) * C / pp, over the best goodput
-//   that
-//                  so many ranks can have
-//   of a pipeline  1F1B and interleaving have their bubble beside it, full recomputation a larger C
-//   of its stages  the step without what replicas, optimizer and offloading add
-//   of memory      what every layout with this cut holds (cost::StepModel::memory_floor)
+//   of a pipeline's depth    plan/scene.hpp's table, over all trainings and dp: the compute and the
+//                            exposed tp and cp of all layers, in whole layers a stage, what a step
+//                            waits while the pipeline fills, and the best goodput of so many nodes
+//   of dp                    the same for one training and dp, then with what of its replicas'
+//                            traffic is exposed (plan/traffic.hpp)
+//   of a pipeline            in its own whole layers, full recomputation with a larger compute
+//   of its stages            the step without what optimizer and offloading add
+//   of memory                what every layout with this cut holds (cost::StepModel::memory_floor)
 //
 // "Above what counts" is above the tenth best family so far (plan/found.hpp). So the ten best and
 // the Pareto front between them are those of the exhaustive search. A coarse search of a few usual
