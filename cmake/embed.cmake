@@ -1,8 +1,8 @@
-# celere_embed(OUT_VARIABLE FOLDER): an assembler file that carries every FOLDER/*/*.toml, with a table of
+# celere_embed(OUT_VARIABLE FOLDER): an assembler file that carries every FOLDER/*/*.toml and *.csv, with a table of
 # (path, first byte, size) under the symbol celere_embedded.
 
 function(celere_embed out folder)
-  file(GLOB files CONFIGURE_DEPENDS ${folder}/*/*.toml)
+  file(GLOB files CONFIGURE_DEPENDS ${folder}/*/*.toml ${folder}/*/*.csv)
   list(SORT files)
   set(data ".section .rodata\n")
   set(table ".section .data.rel.ro, \"aw\"\n.globl celere_embedded\n.balign 8\ncelere_embedded:\n")

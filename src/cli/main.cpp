@@ -37,6 +37,7 @@ int main(int argc, char** argv) {
   Common common;
   app.add_option("--catalog", common.catalog_folders, "look for entries in this folder first");
   add_plan(app, common);
+  add_validate(app, common);
   add_catalog(app, common);
   try {
     app.parse(argc, argv);

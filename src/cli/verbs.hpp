@@ -22,6 +22,7 @@ struct Common {
 
 void add_plan(CLI::App& app, Common& common);
 void add_catalog(CLI::App& app, Common& common);
+void add_validate(CLI::App& app, Common& common);
 
 // The user's own catalogue: $XDG_CONFIG_HOME/celere/catalog.
 std::vector<std::string> catalog_folders(const Common& common);

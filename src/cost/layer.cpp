@@ -135,7 +135,9 @@ LayerCost LayerModel::head(const LayerSplit& split) const {
   // logit_bytes counts both directions, of which memory_bound adds 1.6 for each one forward.
   builder.memory_bound(numbers_.logit_bytes * columns / 2.6);
   builder.tensor_traffic(0.5);
-  builder.work_space(logit_bytes_kept * columns * builder.tokens());
+  if (!setting_.stack.fused_loss) {
+    builder.work_space(logit_bytes_kept * columns * builder.tokens());
+  }
   return builder.finish(Seconds{});
 }
 

@@ -46,24 +46,35 @@ ParameterBytes ParameterBytes::of(const Setting& setting) {
                        .low_precision = 0,
                        .gradient = setting.stack.fp32_gradients ? 4.0 : 2.0,
                        .master = 4,
-                       .optimizer = optimizer_bytes(setting.optimizer)};
+                       .optimizer = optimizer_bytes(setting.optimizer),
+                       .parameter_beside_low = 2,
+                       .gathered_low = 2};
   switch (setting.precision) {
     case spec::Precision::fp32:
-      bytes.parameter = bytes.gradient = 4;
+      bytes.parameter = bytes.parameter_beside_low = bytes.gathered_low = bytes.gradient = 4;
       bytes.master = 0;
       break;
     case spec::Precision::fp16:
     case spec::Precision::bf16:
       break;
-    // One copy for the forward and a transposed one for the backward pass, a byte each.
+    // One copy for the forward and a transposed one for the backward pass, a byte each. Blocks keep
+    // their bf16 copy in Megatron-Core (fp8_param_gather of its recipes).
     case spec::Precision::fp8_delayed:
     case spec::Precision::fp8:
+      bytes.low_precision = 2;
+      if (setting.stack.fp8_parameters) {
+        bytes.parameter_beside_low = 0;
+        bytes.gathered_low = 1;
+      }
+      break;
     case spec::Precision::fp8_block:
       bytes.low_precision = 2;
       break;
-    // The same with a byte of scale for 32 values, or for 16 of half a byte.
+    // The same with a byte of scale for 32 values, or for 16 of half a byte. The first is gathered in
+    // bf16, through the buffer of the gradients, and cast on arrival.
     case spec::Precision::mxfp8:
       bytes.low_precision = 2 * (1 + 1.0 / 32);
+      if (setting.stack.fp8_parameters) bytes.parameter_beside_low = 0;
       break;
     case spec::Precision::nvfp4:
       bytes.low_precision = 2 * (0.5 + 1.0 / 16);
@@ -77,9 +88,13 @@ Memory memory_of(const MemoryQuestion& q, const StageProfile& profile, int stage
   const double all = profile.parameters.all();
   const double shared = profile.parameters.divided(l.shard_ranks(), l.expert_dp());
   Memory memory;
-  memory[Bucket::parameters] = Bytes::of(
-      q.bytes.parameter * (l.zero_stage == 3 ? shared + 2 * profile.layer_parameters : all));
-  if (l.zero_stage < 3) {
+  if (l.zero_stage == 3) {
+    memory[Bucket::parameters] =
+        Bytes::of(q.bytes.parameter * (shared + 2 * profile.layer_parameters));
+  } else {
+    const double low = profile.parameters.low_precision;
+    memory[Bucket::parameters] =
+        Bytes::of(q.bytes.parameter * (all - low) + q.bytes.parameter_beside_low * low);
     memory[Bucket::low_precision] =
         Bytes::of(q.bytes.low_precision * profile.parameters.low_precision);
   }

@@ -4,7 +4,7 @@
 // X = expert replicas:
 //
 //   parameters       2 (P + E), with ZeRO 3  2 (P / D + E / X) and two gathered layers       (fp32
-//   runs: 4) low_precision    copies in 8 or 4 bits for both passes, unless ZeRO 3 casts as it
+//   runs: 4; with stack.fp8_parameters none of those that are kept in 8 bits) low_precision copies in 8 or 4 bits for both passes, unless ZeRO 3 casts as it
 //   gathers [Transformer Engine] gradients        4 (fp32) or 2 a parameter; from ZeRO 2 on
 //   divided, and one layer's undivided master           4 a parameter, from ZeRO 1 on divided (fp32
 //   runs: 0) optimizer        8 (AdamW) or 4 a parameter, the same divisor; with offload neither
@@ -52,6 +52,9 @@ struct Memory {
 // Bytes that one parameter takes in each form, for a setting.
 struct ParameterBytes {
   double parameter, low_precision, gradient, master, optimizer;
+  // What is left of `parameter` for those that a product in 8 or 4 bits reads: nothing where they
+  // are kept in 8 bits alone. And what an all-gather of such a parameter moves.
+  double parameter_beside_low, gathered_low;
   static ParameterBytes of(const Setting& setting);
 };
 

@@ -147,7 +147,15 @@ ReplicaTraffic StepModel::replica_traffic(const ParameterShare& share, const Lay
     traffic.reduce = both(Collective::all_reduce, bytes_.gradient);
     return traffic;
   }
-  traffic.gather = both(Collective::all_gather, bytes_.parameter);
+  // What a product in 8 bits reads may travel in 8 bits.
+  const double low_saves = bytes_.parameter - bytes_.gathered_low;
+  const double low_dense = share.low_precision - share.experts;
+  traffic.gather = time(Collective::all_gather,
+                        bytes_.parameter * share.dense - low_saves * low_dense, groups.shards);
+  if (share.experts > 0) {
+    traffic.gather += time(Collective::all_gather, bytes_.gathered_low * share.experts,
+                           groups.expert_replicas);
+  }
   const bool all_reduce = layout.zero_stage == 1 && setting_.stack.zero1_all_reduce;
   traffic.reduce =
       both(all_reduce ? Collective::all_reduce : Collective::reduce_scatter, bytes_.gradient);

@@ -88,6 +88,8 @@ Result<Stack> parse_stack(std::string_view toml, std::string name) {
   stack.host_time_experts = root.fact<Seconds>("host_time_experts");
   stack.step_overhead = root.fact<Seconds>("step_overhead");
   stack.fp32_gradients = root.boolean_or("fp32_gradients", true);
+  stack.fp8_parameters = root.boolean_or("fp8_parameters", false);
+  stack.fused_loss = root.boolean_or("fused_loss", false);
   stack.zero1_all_reduce = root.boolean_or("zero1_all_reduce", false);
   stack.schedules = read_schedules(root);
   stack.spread = read_spread(root.table("spread"));

@@ -46,6 +46,8 @@ struct Stack {
       activation_factor;  // of activation memory against the formula (fragmentation is apart)
   Fact<double> fragmentation_share;         // of the chip's memory that no tensor can use
   bool fp32_gradients = true;               // main gradients accumulate in fp32
+  bool fp8_parameters = false;              // those of products in 8 bits have no copy in bf16
+  bool fused_loss = false;                  // head and loss in pieces: the logits are never whole
   bool zero1_all_reduce = false;            // ZeRO 1 reduces with an all-reduce (DeepSpeed)
   std::vector<layout::Schedule> schedules;  // what it can run
   StackSpread spread;                       // measured on runs of this stack

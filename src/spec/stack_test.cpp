@@ -58,7 +58,9 @@ TEST(ParseStack, reads_every_key) {
   ASSERT_TRUE(stack.ok()) << stack.error().text();
   EXPECT_EQ(stack->name, "x");
   EXPECT_FALSE(stack->fused_attention);
-  EXPECT_TRUE(stack->fp32_gradients);  // unless the entry says otherwise, and so the next two
+  EXPECT_TRUE(stack->fp32_gradients);  // unless the entry says otherwise, and so the next four
+  EXPECT_FALSE(stack->fp8_parameters);
+  EXPECT_FALSE(stack->fused_loss);
   EXPECT_FALSE(stack->zero1_all_reduce);
   EXPECT_TRUE(stack->known);
   EXPECT_EQ(*stack->memory_factor.value, 1.2);

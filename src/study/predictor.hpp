@@ -1,0 +1,58 @@
+// What Celere predicts of a run that a row describes: the step time with its interval, the memory
+// of the fullest GPU, and whether it fits.
+//
+// The row becomes a cost::Setting and a layout (row_model, row_place, row_software, row_layout),
+// and cost::StepModel says the rest; there is no search and no number of a run. The type of
+// predict() is the promise that no answer is read.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/interval.hpp"
+#include "base/result.hpp"
+#include "cost/step.hpp"
+#include "spec/catalog.hpp"
+#include "study/published_run.hpp"
+#include "study/row_software.hpp"
+
+namespace celere::study {
+
+struct Prediction {
+  Interval<Seconds> step;  // 80 %, from the spread of the stack
+  cost::StepCost cost;     // its parts, and the memory by bucket
+  bool fits = false;
+  layout::Layout layout;
+  std::int64_t global_batch = 0;
+  std::string chip, cluster, stack;  // entries of the catalogue
+  bool known_stack = true;
+  bool experts = false;
+  spec::Precision precision = spec::Precision::bf16;
+  std::vector<std::string> filled;  // columns that the row leaves empty and that mattered
+
+  Bytes memory_max() const { return cost.memory_max; }
+  // What tensors take: without the driver's part and what the allocator cannot use. Held against
+  // torch.cuda.max_memory_allocated.
+  Bytes allocated() const;
+};
+
+class Predictor {
+ public:
+  // Reads all models, chips, clusters and stacks. Errors: of a wrong entry.
+  static Result<Predictor> of(const spec::Catalog& catalog, SwitchFactors factors = {});
+
+  // Errors: the reason why there is no prediction, in words.
+  Result<Prediction> predict(const RunInputs& row) const;
+
+ private:
+  Result<cost::Setting> setting_of(const RunInputs& row, spec::Model model) const;
+
+  std::vector<spec::Model> models_;
+  std::map<std::string, spec::Chip> chips_;
+  std::map<std::string, spec::Cluster> clusters_;
+  std::map<std::string, spec::Stack> stacks_;
+  SwitchFactors factors_;
+};
+
+}  // namespace celere::study
