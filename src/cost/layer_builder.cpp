@@ -131,8 +131,9 @@ void LayerBuilder::fused_attention() {
   const bool by_heads = split_.cp_method == layout::CpMethod::all_to_all;
   attention_forward_ =
       numbers_.attention_factor *
-      efficiency_.attention_forward(attention_flops_, blocks ? sequence / split_.cp : sequence,
-                                    attention.head_dim, (by_heads ? heads() / split_.cp : heads()) * split_.micro_batch);
+      efficiency_.attention_forward(
+          attention_flops_, blocks ? sequence / split_.cp : sequence, attention.head_dim,
+          (by_heads ? heads() / split_.cp : heads()) * split_.micro_batch);
   attention_backward_ = attention_backward * attention_forward_;
 }
 

@@ -70,8 +70,8 @@ ParameterBytes ParameterBytes::of(const Setting& setting) {
     case spec::Precision::fp8_block:
       bytes.low_precision = 2;
       break;
-    // The same with a byte of scale for 32 values, or for 16 of half a byte. The first is gathered in
-    // bf16, through the buffer of the gradients, and cast on arrival.
+    // The same with a byte of scale for 32 values, or for 16 of half a byte. The first is gathered
+    // in bf16, through the buffer of the gradients, and cast on arrival.
     case spec::Precision::mxfp8:
       bytes.low_precision = 2 * (1 + 1.0 / 32);
       if (setting.stack.fp8_parameters) bytes.parameter_beside_low = 0;

@@ -4,15 +4,16 @@
 // X = expert replicas:
 //
 //   parameters       2 (P + E), with ZeRO 3  2 (P / D + E / X) and two gathered layers       (fp32
-//   runs: 4; with stack.fp8_parameters none of those that are kept in 8 bits) low_precision copies in 8 or 4 bits for both passes, unless ZeRO 3 casts as it
-//   gathers [Transformer Engine] gradients        4 (fp32) or 2 a parameter; from ZeRO 2 on
-//   divided, and one layer's undivided master           4 a parameter, from ZeRO 1 on divided (fp32
-//   runs: 0) optimizer        8 (AdamW) or 4 a parameter, the same divisor; with offload neither
-//   lies on the GPU activations      of a micro-batch x chunks in flight / vpp; offloaded: two
-//   layers' worth imbalance        what experts that get more than their mean keep on top working
-//   the most that one backward pass needs beside, logits included buffers          messages between
-//   stages (two each way), all-to-all (in and out) fragmentation    stack.fragmentation_share of
-//   the memory; reserved: chip.memory_reserved
+//   runs: 4; with stack.fp8_parameters none of those that are kept in 8 bits) low_precision copies
+//   in 8 or 4 bits for both passes, unless ZeRO 3 casts as it gathers [Transformer Engine]
+//   gradients        4 (fp32) or 2 a parameter; from ZeRO 2 on divided, and one layer's undivided
+//   master           4 a parameter, from ZeRO 1 on divided (fp32 runs: 0) optimizer        8
+//   (AdamW) or 4 a parameter, the same divisor; with offload neither lies on the GPU activations of
+//   a micro-batch x chunks in flight / vpp; offloaded: two layers' worth imbalance        what
+//   experts that get more than their mean keep on top working the most that one backward pass needs
+//   beside, logits included buffers          messages between stages (two each way), all-to-all (in
+//   and out) fragmentation    stack.fragmentation_share of the memory; reserved:
+//   chip.memory_reserved
 //
 // Sources: Rajbhandari et al. 2020 (ZeRO), Korthikanti et al. 2022 (activations),
 // layout/pipeline.hpp (in flight).

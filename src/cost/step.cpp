@@ -148,8 +148,8 @@ ReplicaTraffic StepModel::replica_traffic(const StageCosts& costs, const Layout&
   traffic.gather = time(Collective::all_gather,
                         bytes_.parameter * share.dense - low_saves * low_dense, groups.shards);
   if (share.experts > 0) {
-    traffic.gather += time(Collective::all_gather, bytes_.gathered_low * share.experts,
-                           groups.expert_replicas);
+    traffic.gather +=
+        time(Collective::all_gather, bytes_.gathered_low * share.experts, groups.expert_replicas);
   }
   const bool all_reduce = layout.zero_stage == 1 && setting_.stack.zero1_all_reduce;
   traffic.reduce =
