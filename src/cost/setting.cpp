@@ -47,6 +47,11 @@ Result<Numbers> numbers_of(const Setting& setting) {
   Taker taker;
   taker.take(n.memory_factor, stack.memory_factor, "the time of memory-bound operators");
   taker.take(n.attention_factor, stack.attention_factor, "the time of attention");
+  if (stack.flash_attention_2) {
+    double share = 1;
+    taker.take(share, chip.flash_attention_2_share, "the time of attention by FlashAttention-2");
+    n.attention_factor /= share;
+  }
   taker.take(n.gemm_factor, stack.gemm_factor, "the time of linear layers");
   taker.take(n.grouped_gemm_factor, stack.grouped_gemm_factor, "the time of experts");
   taker.take(n.tp_overlap, stack.tp_overlap, "tensor parallel traffic");

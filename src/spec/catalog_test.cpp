@@ -16,13 +16,13 @@ std::vector<std::string> expected_files() {
   const auto files = local_files();
   for (const std::string& folder : files->list("catalog")) {
     for (const std::string& name : files->list("catalog/" + folder)) {
-      paths.push_back(folder + "/" + name);
+      if (!name.ends_with(".md")) paths.push_back(folder + "/" + name);
     }
   }
   return paths;
 }
 
-// The oracle is the folder itself: every file of catalog/ is in the program, byte for byte.
+// The oracle is the folder itself: every file of catalog/ but its notes is in the program.
 TEST(EmbeddedCatalog, is_the_folder_byte_for_byte) {
   const auto files = local_files();
   std::vector<std::string> embedded;

@@ -60,6 +60,17 @@ CurveUse use_of(const TomlTable& table) {
   return use;
 }
 
+// An entry need not say it: then it is unknown.
+Fact<double> flash_attention_2_of(const TomlTable& curves, const std::string& chip) {
+  if (const auto table = curves.table_if("flash_attention_2")) {
+    return factor_of(*table, "share", 1);
+  }
+  Fact<double> unknown;
+  unknown.source = "the entry does not say";
+  unknown.where = fmt::format("chips/{}.toml: curves.flash_attention_2.share", chip);
+  return unknown;
+}
+
 void multiply(std::vector<double>& values, double factor) {
   for (double& value : values) value *= factor;
 }
@@ -117,6 +128,7 @@ Result<Chip> parse_chip(std::string_view toml, std::string name, const CurvesByN
                      .grouped_gemm = use_of(uses.table("grouped_gemm")),
                      .collectives = std::nullopt};
   if (const auto table = uses.table_if("collectives")) chip.curve_uses.collectives = use_of(*table);
+  chip.flash_attention_2_share = flash_attention_2_of(uses, chip.name);
   RETURN_IF_ERROR(document->finish());
   RETURN_IF_ERROR(read_curves(chip, curves));
   return chip;

@@ -48,6 +48,8 @@ struct Chip {
   Fact<Watts> power;                      // the most that the board takes
   Fact<Dollars> price;
 
+  // What FlashAttention-2 reaches of the attention rates below, where newer kernels were measured.
+  Fact<double> flash_attention_2_share;
   CurveUses curve_uses;
   GemmTable gemm;  // these four as the uses say, scaled
   AttentionTable attention;

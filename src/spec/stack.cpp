@@ -84,6 +84,7 @@ Result<Stack> parse_stack(std::string_view toml, std::string name) {
   stack.title = root.text("title");
   read_factors(root, stack);
   stack.fused_attention = root.boolean_or("fused_attention", true);
+  stack.flash_attention_2 = root.boolean_or("flash_attention_2", false);
   stack.host_time_dense = root.fact<Seconds>("host_time_dense");
   stack.host_time_experts = root.fact<Seconds>("host_time_experts");
   stack.step_overhead = root.fact<Seconds>("step_overhead");

@@ -26,6 +26,7 @@ struct Stack {
   Fact<double> memory_factor;  // time of memory-bound operators against bytes / achieved bandwidth
   Fact<double> attention_factor;     // time of attention against the chip's table
   bool fused_attention = true;       // false: scores go through memory (before FlashAttention)
+  bool flash_attention_2 = false;    // kernels of 2023, on whatever chip
   Fact<double> gemm_factor;          // time of linear layers
   Fact<double> grouped_gemm_factor;  // for narrow experts (see cost/layer.hpp)
   Fact<double> tp_overlap;  // share of tensor and sequence parallel traffic hidden behind compute

@@ -58,7 +58,8 @@ TEST(ParseStack, reads_every_key) {
   ASSERT_TRUE(stack.ok()) << stack.error().text();
   EXPECT_EQ(stack->name, "x");
   EXPECT_FALSE(stack->fused_attention);
-  EXPECT_TRUE(stack->fp32_gradients);  // unless the entry says otherwise, and so the next four
+  EXPECT_TRUE(stack->fp32_gradients);  // unless the entry says otherwise, and so the next five
+  EXPECT_FALSE(stack->flash_attention_2);
   EXPECT_FALSE(stack->fp8_parameters);
   EXPECT_FALSE(stack->fused_loss);
   EXPECT_FALSE(stack->zero1_all_reduce);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "layout/legal.hpp"
+#include "layout/pipeline.hpp"
 #include "study/row_layout.hpp"
 #include "study/row_model.hpp"
 #include "study/row_place.hpp"
@@ -17,6 +18,28 @@ Result<T> entry(const std::map<std::string, T>& entries, const std::string& name
     return Error{ErrorCode::not_found, fmt::format("the catalogue has no \"{}\"", name), {}};
   }
   return found->second;
+}
+
+// The choices of recomputation, least first; the layers of a chunk by halving.
+void recompute_least(const cost::StepModel& model, std::int64_t global_batch,
+                     layout::Layout& layout) {
+  using layout::Recompute;
+  const auto fits = [&](Recompute recompute, int layers) {
+    layout.recompute = recompute;
+    layout.recompute_layers = layers;
+    return model.fits(model.cost(layout, global_batch));
+  };
+  if (fits(Recompute::none, 0) || fits(Recompute::selective, 0)) return;
+  // `low` layers do not fit, `high` layers do or are all.
+  const int all = layout::longest_chunk(layout, model.setting().model.layers);
+  int low = 0;
+  int high = all;
+  while (high - low > 1) {
+    const int middle = (low + high) / 2;
+    (fits(Recompute::full_for_some, middle) ? high : low) = middle;
+  }
+  layout.recompute = high < all ? Recompute::full_for_some : Recompute::full;
+  layout.recompute_layers = high < all ? high : 0;
 }
 
 Spread spread_of(const spec::StackSpread& spread, bool experts) {
@@ -81,14 +104,11 @@ Result<Prediction> Predictor::predict(const RunInputs& row) const {
                    cost::StepModel::of(std::move(setting)));
   const cost::Setting& of = model->setting();
   Prediction out;
-  out.layout = plan.layout;
   out.global_batch = plan.global_batch;
-  for (const layout::Recompute recompute : plan.recompute) {
-    out.layout.recompute = recompute;
-    out.cost = model->cost(out.layout, out.global_batch);
-    out.fits = model->fits(out.cost);
-    if (out.fits) break;
-  }
+  out.layout = plan.layout;
+  if (plan.recompute_is_open) recompute_least(*model, out.global_batch, out.layout);
+  out.cost = model->cost(out.layout, out.global_batch);
+  out.fits = model->fits(out.cost);
   out.experts = of.model.experts.has_value();
   out.step = spread_around(out.cost.time, spread_of(of.stack.spread, out.experts));
   out.chip = of.chip.name;

@@ -98,23 +98,16 @@ void set_pipeline(Layout& out, const RunInputs& row, const spec::Model& model) {
 }
 
 // "full (block, 5 layers)": the first five of each chunk.
-std::vector<Recompute> recompute_of(Layout& out, const RunInputs& row,
-                                    std::vector<std::string>& filled) {
-  const std::string& text = row.recompute;
-  if (text.empty()) {
-    filled.emplace_back("recompute");
-    return {Recompute::none, Recompute::selective, Recompute::full};
+void set_recompute(Layout& out, const std::string& text) {
+  const std::optional<int> layers = number_behind(text, "block, ");
+  if (text.starts_with("full") && layers) {
+    out.recompute = Recompute::full_for_some;
+    out.recompute_layers = *layers;
+  } else if (text.starts_with("full") || contains(text, "(moe+")) {
+    out.recompute = Recompute::full;
+  } else if (text == "selective" || text == "selective (core_attn)") {
+    out.recompute = Recompute::selective;
   }
-  if (text.starts_with("full")) {
-    if (const auto layers = number_behind(text, "block, ")) {
-      out.recompute_layers = *layers;
-      return {Recompute::full_for_some};
-    }
-    return {Recompute::full};
-  }
-  if (text == "selective" || text == "selective (core_attn)") return {Recompute::selective};
-  if (contains(text, "(moe+")) return {Recompute::full};
-  return {Recompute::none};
 }
 
 bool sequence_parallel(const Layout& out, const RunInputs& row, const spec::Model& model,
@@ -136,8 +129,9 @@ Result<RowLayout> layout_of(const RunInputs& row, const spec::Model& model) {
   set_zero(out.layout, row, out.filled);
   set_pipeline(out.layout, row, model);
   out.layout.sequence_parallel = sequence_parallel(out.layout, row, model, out.filled);
-  out.recompute = recompute_of(out.layout, row, out.filled);
-  out.layout.recompute = out.recompute.front();
+  set_recompute(out.layout, row.recompute);
+  out.recompute_is_open = row.recompute.empty();
+  if (out.recompute_is_open) out.filled.emplace_back("recompute");
   out.layout.offload_optimizer = contains(row.offload, "optimizer");
   out.layout.offload_activations = contains(row.offload, "activations");
   const std::int64_t together = std::int64_t{out.layout.dp} * out.layout.micro_batch;

@@ -118,6 +118,7 @@ void apply_switches(const RunInputs& row, const SwitchFactors& factors, spec::St
     set(stack.tp_overlap, 0);
     set(stack.dp_overlap, 0);
   }
+  if (contains(row.framework, "Liger")) stack.fused_loss = true;
   if (row.has("cuda_graphs")) {
     for (spec::Fact<Seconds>* host : {&stack.host_time_dense, &stack.host_time_experts}) {
       if (host->known()) *host->value *= factors.graph_host_time;

@@ -4,12 +4,13 @@
 // The stack follows from `framework`, `release` and `year` (the table in row_software.cpp, first
 // match). NeMo's and MLPerf's releases are dated by the Megatron-Core inside: the recipes of DGX
 // Cloud Benchmarking ("NeMo" without a number) ship with the NeMo of one or two releases before.
-// What nobody fitted is the stack "unknown". Flags then change the stack's numbers:
+// What nobody fitted is the stack "unknown". Words of the row then change the stack's numbers:
 //
-//   no_comm_overlap   no overlap of tensor or data parallel traffic
-//   cuda_graphs       launches cost a share of their time
-//   a2a_overlap       a share of the exposed all-to-all of experts is hidden behind other chunks
-//   vboost            linear layers are faster: the board shifts power to the tensor cores
+// - no_comm_overlap: no overlap of tensor or data parallel traffic;
+// - cuda_graphs: launches cost a share of their time;
+// - a2a_overlap: a share of the exposed all-to-all of experts is hidden behind other chunks;
+// - vboost: linear layers are faster, as the board shifts power to the tensor cores;
+// - "Liger" in the framework: head and loss are fused, so that the logits are never whole.
 //
 // `token_drop` and `force_balanced` both mean that experts get equal work, which is assumed of
 // every row.
