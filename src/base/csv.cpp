@@ -103,7 +103,9 @@ Status check_names(const CsvTable& table) {
 }
 
 void write_cell(std::string& out, const std::string& cell) {
-  if (cell.find_first_of(",\"\r\n") == std::string::npos) {
+  const bool plain = cell.find_first_of(",\"\r\n") == std::string::npos;
+  // At the beginning of the text a byte order mark would be passed over.
+  if (plain && !cell.starts_with(byte_order_mark)) {
     out += cell;
     return;
   }

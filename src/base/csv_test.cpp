@@ -41,6 +41,20 @@ TEST(Csv, a_byte_order_mark_is_no_part_of_the_first_name) {
   EXPECT_EQ(table->column("tp"), std::nullopt);
 }
 
+// A name that begins with a second mark keeps it: found by csv_fuzz, which wrote it unquoted.
+TEST(Csv, only_the_first_byte_order_mark_is_passed_over) {
+  const Result<CsvTable> table = parse_csv(
+      "\xEF\xBB\xBF\xEF\xBB\xBF"
+      "id\n1\n",
+      "runs.csv");
+  ASSERT_TRUE(table.ok());
+  EXPECT_THAT(table->columns, ElementsAre("\xEF\xBB\xBF"
+                                          "id"));
+  const Result<CsvTable> back = parse_csv(written_csv(*table), "runs.csv");
+  ASSERT_TRUE(back.ok());
+  EXPECT_EQ(back->columns, table->columns);
+}
+
 // Each message names the file, the line and the column that a reader must look at.
 TEST(Csv, what_is_wrong_is_refused_with_its_place) {
   EXPECT_THAT(message_of(""), HasSubstr("runs.csv:1: is empty"));
