@@ -10,11 +10,7 @@ namespace {
 using spec::Collective;
 using topology::GroupShape;
 
-// What all-to-all reaches of a port, against the share that rings reach (0.63 against 0.8 of the
-// NIC) [fitted on published runs of mixtures of experts: MLPerf Training, NeMo, Megatron-Bridge];
-// inside a domain against the ring's.
-constexpr double all_to_all_of_ring = 0.63 / 0.8;
-constexpr double all_to_all_inside = 0.9;
+constexpr double all_to_all_inside = 0.9;  // of what rings reach inside a domain
 // Of a ring's bandwidth [NCCL, src/graph/tuning.cc].
 constexpr double tree_of_ring = 0.92;
 constexpr double recursive_of_ring = 0.75;
@@ -31,7 +27,9 @@ double bus_factor(Collective op, double ranks) {
 
 }  // namespace
 
-Collectives::Collectives(const spec::Chip& chip, const topology::Fabric& fabric) : fabric_(fabric) {
+Collectives::Collectives(const spec::Chip& chip, const topology::Fabric& fabric,
+                         double all_to_all_of_ring)
+    : fabric_(fabric), all_to_all_of_ring_(all_to_all_of_ring) {
   for (const spec::CollectiveCurve& curve : chip.collectives) {
     LogCurve logs{.gpus = curve.gpus, .log_bytes = {}, .log_seconds = {}};
     for (const double bytes : curve.bytes) logs.log_bytes.push_back(std::log(bytes));
@@ -154,7 +152,7 @@ Seconds Collectives::all_to_all(Bytes bytes, GroupShape group) const {
   Seconds slowest = bytes * ((inside - 1) / n) / (all_to_all_inside * inner.bandwidth);
   for (std::size_t i = 1; i < fabric_.levels.size() && inside < n; ++i) {
     const topology::Level& level = fabric_.levels[i];
-    slowest = max(slowest, bytes * ((n - inside) / n) / (all_to_all_of_ring * level.bandwidth));
+    slowest = max(slowest, bytes * ((n - inside) / n) / (all_to_all_of_ring_ * level.bandwidth));
     inside = topology::members_within(group, level.gpus);
   }
   return slowest + crossing(group).latency + inner.latency;

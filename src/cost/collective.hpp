@@ -57,7 +57,8 @@ struct CollectiveTime {
 // What a collective runs on. Built once for a cluster; the curves are kept as logarithms.
 class Collectives {
  public:
-  Collectives(const spec::Chip& chip, const topology::Fabric& fabric);
+  // `all_to_all_of_ring`: what all-to-all reaches between domains, of what rings reach.
+  Collectives(const spec::Chip& chip, const topology::Fabric& fabric, double all_to_all_of_ring);
 
   // `bytes` is the full buffer: the sum over ranks for all-gather and reduce-scatter, what one rank
   // holds for all-reduce and all-to-all. 0 s for a group of one. REQUIRES: group.size >= 1.
@@ -85,6 +86,7 @@ class Collectives {
     std::vector<double> log_seconds;
   };
   topology::Fabric fabric_;
+  double all_to_all_of_ring_;
   std::array<std::vector<LogCurve>, spec::collective_count> curves_;
   BytesPerSecond link_;
 };

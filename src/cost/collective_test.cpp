@@ -14,12 +14,15 @@ using layout::GroupShape;
 using spec::Collective;
 
 // Nodes of 8 at 100 GB/s and 1 us, a hall of 64 at 10 GB/s a GPU and 10 us; no measured curve.
+constexpr double all_to_all = 0.63 / 0.8;
+
 Collectives of_test(BytesPerSecond nvlink = 100_GBps) {
   spec::Chip chip;
   chip.nvlink_bandwidth.value = nvlink * 1.25;
   return {chip,
           {.levels = {{.gpus = 8, .bandwidth = nvlink, .latency = 1_us},
-                      {.gpus = 64, .bandwidth = 10_GBps, .latency = 10_us}}}};
+                      {.gpus = 64, .bandwidth = 10_GBps, .latency = 10_us}}},
+          all_to_all};
 }
 
 constexpr GroupShape two_nodes = GroupShape::line(16, 1);
@@ -114,7 +117,8 @@ TEST(AllToAll, waits_for_the_oversubscribed_level) {
   const Collectives collectives(chip,
                                 {.levels = {{.gpus = 8, .bandwidth = 100_GBps, .latency = 1_us},
                                             {.gpus = 16, .bandwidth = 10_GBps, .latency = 10_us},
-                                            {.gpus = 64, .bandwidth = 1_GBps, .latency = 20_us}}});
+                                            {.gpus = 64, .bandwidth = 1_GBps, .latency = 20_us}}},
+                                all_to_all);
   EXPECT_NEAR(ms(collectives.time(Collective::all_to_all, 1600_MB, GroupShape::line(64, 1))),
               1200 / (0.63 / 0.8) + 0.021, 1e-9);
 }
@@ -133,7 +137,7 @@ Collectives with_curve(std::vector<double> seconds) {
                        .gpus = 2,
                        .bytes = {1e3, 1e6, 1e9},
                        .seconds = std::move(seconds)}};
-  return {chip, {.levels = {{.gpus = 8, .bandwidth = 800_GBps, .latency = 1_us}}}};
+  return {chip, {.levels = {{.gpus = 8, .bandwidth = 800_GBps, .latency = 1_us}}}, all_to_all};
 }
 
 double us_of(const Collectives& collectives, double bytes, int ranks) {
@@ -180,7 +184,7 @@ Collectives of_cluster(const char* name) {
   CHECK(chip.ok());
   const auto fabric = topology::fabric_of(*cluster, *chip);
   CHECK(fabric.ok());
-  return {*chip, *fabric};
+  return {*chip, *fabric, all_to_all};
 }
 
 // What nccl-tests prints for an all-reduce: 2 (n - 1) / n bytes over time, in GB/s.

@@ -7,11 +7,6 @@ namespace celere::cost {
 namespace {
 
 constexpr double tera = 1e12;
-constexpr double shape_share = 0.49;       // [fitted]
-constexpr double unfused_a100 = 140e12;    // FLOP/s of batched products at head size 128 [fitted]
-constexpr double sustained_a100 = 242e12;  // of that chip, in large products [fitted]
-constexpr double unfused_exponent = 0.6;
-constexpr double unfused_misaligned = 0.3;
 constexpr double unfused_full_head = 128;
 
 template <std::size_t N>
@@ -22,10 +17,12 @@ Result<FlopsPerSecond> rate_of(const std::array<spec::Fact<FlopsPerSecond>, N>& 
 
 }  // namespace
 
-Result<Efficiency> Efficiency::of(const spec::Chip& chip, spec::Precision precision) {
+Result<Efficiency> Efficiency::of(const spec::Chip& chip, spec::Precision precision,
+                                  const SoftwareShares& software) {
   const bool fp32 = precision == spec::Precision::fp32;
   const spec::Precision wide = fp32 ? spec::Precision::fp32 : spec::Precision::bf16;
   Efficiency e;
+  e.software_ = software;
   ASSIGN_OR_RETURN(e.sustained_, rate_of(chip.sustained, static_cast<std::size_t>(precision),
                                          "the time of linear layers"));
   ASSIGN_OR_RETURN(e.sustained_bf16_,
@@ -59,7 +56,7 @@ Result<Efficiency> Efficiency::of(const spec::Chip& chip, spec::Precision precis
 
 Seconds Efficiency::shaped(Flops work, double table, FlopsPerSecond sustained) const {
   const double lost = std::max(0.0, 1 / table - 1 / best_);
-  return work / sustained + Seconds::of(shape_share * lost * work.in_base());
+  return work / sustained + Seconds::of(software_.shape_share * lost * work.in_base());
 }
 
 Seconds Efficiency::gemm_at(double m, double n, double k, FlopsPerSecond sustained) const {
@@ -74,9 +71,10 @@ Seconds Efficiency::attention_forward(Flops work, double sequence, double head_d
 
 FlopsPerSecond Efficiency::unfused_attention_rate(double head_dim) const {
   const bool aligned = std::fmod(head_dim, 8) == 0;
-  const double on_a100 =
-      unfused_a100 * std::pow(std::min(1.0, head_dim / unfused_full_head), unfused_exponent);
-  return on_a100 * (aligned ? 1 : unfused_misaligned) / sustained_a100 * sustained_bf16_;
+  const double head =
+      std::pow(std::min(1.0, head_dim / unfused_full_head), software_.unfused_exponent);
+  const double share = software_.unfused_share * head;
+  return share * (aligned ? 1 : software_.unfused_misaligned) * sustained_bf16_;
 }
 
 // The fused kernels behind the table were tuned for inference and lose half of the speed on wide

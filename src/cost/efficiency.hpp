@@ -7,12 +7,10 @@
 //
 // Tables are linear in logarithms, best is the 97th percentile of the rows behind the table,
 // sustained what the chip holds for hours; only the first term gains from 8 and 4 bit formats.
-// s = 0.49 was fitted on published runs of MLPerf Training, NeMo and Megatron-LM: part of what a
-// short benchmark loses on a small shape is hidden in a training. What a shape gains over `best`
-// is not credited: a throttled chip does not have it to give.
-// Before FlashAttention the batched products ran at 140 TFLOP/s min(1, d / 128)^0.6 on an A100, at
-// 0.3 of that where 8 does not divide the head size d [fitted on Megatron-LM 2021 and BLOOM], and
-// in the ratio of sustained rates on other chips.
+// s is the stack's shape_share: part of what a short benchmark loses on a small shape is hidden in
+// a training. What a shape gains over `best` is not credited: a throttled chip does not have it to
+// give. Before FlashAttention the batched products reached a share of the sustained rate that falls
+// with small heads and where 8 does not divide the head size (spec/stack.hpp).
 //
 // Leaves out: attention backward, casts and launches (cost/layer.hpp).
 #pragma once
@@ -25,10 +23,17 @@
 
 namespace celere::cost {
 
+// What of a chip's rates the software reaches: fields of spec::Stack.
+struct SoftwareShares {
+  double shape_share = 0;
+  double unfused_share = 1, unfused_exponent = 0, unfused_misaligned = 1;
+};
+
 class Efficiency {
  public:
   // Errors: unknown_value where the chip lacks what `precision` needs, naming the entry.
-  static Result<Efficiency> of(const spec::Chip& chip, spec::Precision precision);
+  static Result<Efficiency> of(const spec::Chip& chip, spec::Precision precision,
+                               const SoftwareShares& software);
 
   // C[m, n] = A[m, k] B[k, n] in the precision of the run. Fewer rows than the table's first take
   // as long as it. REQUIRES: all > 0.
@@ -67,6 +72,7 @@ class Efficiency {
   double best_ = 0;     // FLOP/s
   FlopsPerSecond sustained_, sustained_bf16_, peak_bf16_;
   BytesPerSecond memory_;
+  SoftwareShares software_;
 };
 
 }  // namespace celere::cost

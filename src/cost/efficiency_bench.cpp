@@ -21,7 +21,7 @@ Efficiency h100() {
   CHECK(text.ok());
   const auto chip = spec::parse_chip(*text, "h100-sxm", curves);
   CHECK(chip.ok());
-  auto efficiency = Efficiency::of(*chip, spec::Precision::bf16);
+  auto efficiency = Efficiency::of(*chip, spec::Precision::bf16, {.shape_share = 0.5});
   CHECK(efficiency.ok());
   return *std::move(efficiency);
 }

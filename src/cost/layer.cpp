@@ -132,8 +132,8 @@ LayerCost LayerModel::head(const LayerSplit& split) const {
   const double columns = static_cast<double>(model.vocab) / split.tp;
   builder.norms(1);
   builder.linear_bf16(builder.tokens(), columns, model.hidden);
-  // logit_bytes counts both directions, of which memory_bound adds 1.6 for each one forward.
-  builder.memory_bound(numbers_.logit_bytes * columns / 2.6);
+  // logit_bytes counts both directions.
+  builder.memory_bound(numbers_.logit_bytes * columns / (1 + numbers_.memory_backward));
   builder.tensor_traffic(0.5);
   if (!setting_.stack.fused_loss) {
     builder.work_space(logit_bytes_kept * columns * builder.tokens());
@@ -160,7 +160,7 @@ LayerCost LayerModel::mtp(const LayerSplit& split) const {
     }
     builder.tensor_traffic(2.5);
     builder.linear_bf16(builder.tokens(), columns, model.hidden);
-    builder.memory_bound(numbers_.logit_bytes * columns / 2.6);
+    builder.memory_bound(numbers_.logit_bytes * columns / (1 + numbers_.memory_backward));
   }
   const Seconds host = with_experts ? numbers_.host_time_experts : numbers_.host_time_dense;
   return builder.finish(host * model.mtp_layers);

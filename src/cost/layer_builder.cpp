@@ -7,11 +7,6 @@ namespace celere::cost {
 namespace {
 
 constexpr double bf16_bytes = 2;
-constexpr double memory_backward =
-    1.6;  // bytes of memory-bound operators backward, against forward [fitted]
-constexpr double attention_backward = 2.9;  // time of attention backward, against forward [fitted]
-constexpr double narrow_expert_ffn =
-    4096;  // width at which the penalty of narrow experts is half [fitted]
 // Before FlashAttention: bytes a score through memory (scale, mask, softmax, dropout), and what
 // stays in memory.
 constexpr double score_bytes_forward = 13;
@@ -72,7 +67,7 @@ void LayerBuilder::memory_bound(double bytes_a_token) {
   const Seconds time =
       numbers_.memory_factor * efficiency_.memory(Bytes::of(bytes_a_token * tokens_));
   forward_ += time;
-  backward_ += memory_backward * time;
+  backward_ += numbers_.memory_backward * time;
 }
 
 void LayerBuilder::norms(int count) {
@@ -134,7 +129,7 @@ void LayerBuilder::fused_attention() {
       efficiency_.attention_forward(
           attention_flops_, blocks ? sequence / split_.cp : sequence, attention.head_dim,
           (by_heads ? heads() / split_.cp : heads()) * split_.micro_batch);
-  attention_backward_ = attention_backward * attention_forward_;
+  attention_backward_ = numbers_.attention_backward * attention_forward_;
 }
 
 void LayerBuilder::unfused_attention() {
@@ -175,7 +170,7 @@ void LayerBuilder::experts(const spec::Experts& experts) {
   const double per_expert = slots * split_.etp * split_.ep / experts.count;
   const double width = static_cast<double>(experts.ffn) / split_.etp;
   const Flops work = Flops::of(slots * split_.etp * 2 * (in + 1) * hidden * width);
-  const double narrow = experts.ffn / narrow_expert_ffn;
+  const double narrow = experts.ffn / numbers_.narrow_expert_ffn;
   const double penalty = std::pow(numbers_.grouped_gemm_factor, 1 / (1 + narrow * narrow));
   const Seconds time =
       setting_.expert_imbalance * penalty * efficiency_.grouped(work, per_expert, width);

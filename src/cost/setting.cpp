@@ -46,17 +46,25 @@ Result<Numbers> numbers_of(const Setting& setting) {
   Numbers n{};
   Taker taker;
   taker.take(n.memory_factor, stack.memory_factor, "the time of memory-bound operators");
+  taker.take(n.memory_backward, stack.memory_backward, "the time of memory-bound operators");
   taker.take(n.attention_factor, stack.attention_factor, "the time of attention");
+  taker.take(n.attention_backward, stack.attention_backward, "the time of attention");
+  taker.take(n.unfused_share, stack.unfused_share, "the time of unfused attention");
+  taker.take(n.unfused_exponent, stack.unfused_exponent, "the time of unfused attention");
+  taker.take(n.unfused_misaligned, stack.unfused_misaligned, "the time of unfused attention");
   if (stack.flash_attention_2) {
     double share = 1;
     taker.take(share, chip.flash_attention_2_share, "the time of attention by FlashAttention-2");
     n.attention_factor /= share;
   }
   taker.take(n.gemm_factor, stack.gemm_factor, "the time of linear layers");
+  taker.take(n.shape_share, stack.shape_share, "the time of linear layers");
   taker.take(n.grouped_gemm_factor, stack.grouped_gemm_factor, "the time of experts");
+  taker.take(n.narrow_expert_ffn, stack.narrow_expert_ffn, "the time of experts");
   taker.take(n.tp_overlap, stack.tp_overlap, "tensor parallel traffic");
   taker.take(n.dp_overlap, stack.dp_overlap, "data parallel traffic");
   taker.take(n.ep_factor, stack.ep_factor, "expert parallel traffic");
+  taker.take(n.all_to_all_of_ring, stack.all_to_all_of_ring, "expert parallel traffic");
   taker.take(n.fsdp_bandwidth_share, stack.fsdp_bandwidth_share, "ZeRO 3 traffic");
   taker.take(n.fsdp_exposed_share, stack.fsdp_exposed_share, "ZeRO 3 traffic");
   taker.take(n.host_time_dense, stack.host_time_dense, "the launch of a layer");

@@ -31,8 +31,10 @@ struct Setting {
 // The stack's and the chip's numbers, bare of their provenance. Meanings: spec/stack.hpp,
 // spec/chip.hpp.
 struct Numbers {
-  double memory_factor, attention_factor, gemm_factor, grouped_gemm_factor;
-  double tp_overlap, dp_overlap, ep_factor;
+  double memory_factor, memory_backward, attention_factor, attention_backward;
+  double unfused_share, unfused_exponent, unfused_misaligned;
+  double gemm_factor, shape_share, grouped_gemm_factor, narrow_expert_ffn;
+  double tp_overlap, dp_overlap, ep_factor, all_to_all_of_ring;
   double fsdp_bandwidth_share, fsdp_exposed_share;
   double jitter_per_doubling, bubble_factor;
   double fp8_cast_bytes, logit_bytes, activation_factor, fragmentation_share;

@@ -83,7 +83,7 @@ StepModel::StepModel(Setting setting, Numbers numbers, Efficiency efficiency,
     : setting_(std::move(setting)),
       numbers_(numbers),
       efficiency_(std::move(efficiency)),
-      collectives_(setting_.chip, fabric),
+      collectives_(setting_.chip, fabric, numbers_.all_to_all_of_ring),
       layers_(setting_, numbers_, efficiency_, collectives_),
       stages_(setting_, numbers_, layers_, collectives_),
       bytes_(ParameterBytes::of(setting_)) {
@@ -112,7 +112,12 @@ Result<std::unique_ptr<StepModel>> StepModel::of(Setting setting) {
   }
   Result<Numbers> numbers = numbers_of(setting);
   if (!numbers.ok()) return std::move(numbers).error();
-  Result<Efficiency> efficiency = Efficiency::of(setting.chip, setting.precision);
+  Result<Efficiency> efficiency =
+      Efficiency::of(setting.chip, setting.precision,
+                     {.shape_share = numbers->shape_share,
+                      .unfused_share = numbers->unfused_share,
+                      .unfused_exponent = numbers->unfused_exponent,
+                      .unfused_misaligned = numbers->unfused_misaligned});
   if (!efficiency.ok()) return std::move(efficiency).error();
   const Result<topology::Fabric> fabric = topology::fabric_of(setting.cluster, setting.chip);
   if (!fabric.ok()) return fabric.error();

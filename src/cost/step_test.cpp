@@ -41,13 +41,16 @@ spec::Stack stack() {
   spec::Stack s;
   for (auto* one :
        {&s.memory_factor, &s.attention_factor, &s.gemm_factor, &s.grouped_gemm_factor, &s.ep_factor,
-        &s.fsdp_bandwidth_share, &s.fsdp_exposed_share, &s.bubble_factor, &s.activation_factor}) {
+        &s.fsdp_bandwidth_share, &s.fsdp_exposed_share, &s.bubble_factor, &s.activation_factor,
+        &s.all_to_all_of_ring, &s.narrow_expert_ffn, &s.unfused_share, &s.unfused_misaligned}) {
     *one = known(1.0);
   }
   for (auto* none : {&s.tp_overlap, &s.dp_overlap, &s.jitter_per_doubling, &s.fp8_cast_bytes,
-                     &s.logit_bytes, &s.fragmentation_share}) {
+                     &s.logit_bytes, &s.fragmentation_share, &s.shape_share, &s.unfused_exponent}) {
     *none = known(0.0);
   }
+  s.memory_backward = known(1.6);
+  s.attention_backward = known(2.9);
   s.host_time_dense = s.host_time_experts = s.step_overhead = known(Seconds{});
   s.schedules = {layout::Schedule::one_f_one_b, layout::Schedule::interleaved,
                  layout::Schedule::zero_bubble};

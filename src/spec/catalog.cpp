@@ -130,7 +130,14 @@ Result<Cluster> Catalog::cluster(std::string_view name) const {
 }
 
 Result<Stack> Catalog::stack(std::string_view name) const {
-  return parsed<Stack>(Kind::stack, name, parse_stack);
+  const auto alone = [](std::string_view toml, std::string of) {
+    return parse_stack(toml, std::move(of));
+  };
+  if (name == common_stack) return parsed<Stack>(Kind::stack, name, alone);
+  ASSIGN_OR_RETURN(const Stack common, parsed<Stack>(Kind::stack, common_stack, alone));
+  return parsed<Stack>(Kind::stack, name, [&](std::string_view toml, std::string of) {
+    return parse_stack(toml, std::move(of), &common);
+  });
 }
 
 }  // namespace celere::spec

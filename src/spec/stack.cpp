@@ -2,6 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <array>
+#include <optional>
+#include <type_traits>
+
 #include "spec/toml_reader.hpp"
 
 namespace celere::spec {
@@ -32,68 +36,133 @@ std::vector<layout::Schedule> read_schedules(const TomlTable& root) {
   return schedules;
 }
 
-struct Range {
-  double low, high;
-  const char* text;
-};
-constexpr Range factor{1e-3, 1e3, "must lie between 0.001 and 1000"};
-constexpr Range share{0, 1, "must be at most 1"};
-constexpr Range below_one{1e-3, 1, "must be above 0 and at most 1"};
-constexpr Range above_one{1, 1e3, "must be at least 1"};
+constexpr double least = 1e-3, most = 1e3;
 
-Fact<double> read(const TomlTable& table, const char* key, const Range& range) {
+constexpr std::array numbers = {
+    StackNumber{
+        .key = "memory_factor", .number = &Stack::memory_factor, .low = least, .high = most},
+    StackNumber{
+        .key = "memory_backward", .number = &Stack::memory_backward, .low = least, .high = most},
+    StackNumber{
+        .key = "attention_factor", .number = &Stack::attention_factor, .low = least, .high = most},
+    StackNumber{.key = "attention_backward",
+                .number = &Stack::attention_backward,
+                .low = least,
+                .high = most},
+    StackNumber{.key = "unfused_share", .number = &Stack::unfused_share, .low = least, .high = 1},
+    StackNumber{.key = "unfused_exponent", .number = &Stack::unfused_exponent, .low = 0, .high = 2},
+    StackNumber{
+        .key = "unfused_misaligned", .number = &Stack::unfused_misaligned, .low = least, .high = 1},
+    StackNumber{.key = "gemm_factor", .number = &Stack::gemm_factor, .low = least, .high = most},
+    StackNumber{.key = "shape_share", .number = &Stack::shape_share, .low = 0, .high = most},
+    StackNumber{.key = "grouped_gemm_factor",
+                .number = &Stack::grouped_gemm_factor,
+                .low = least,
+                .high = most},
+    StackNumber{
+        .key = "narrow_expert_ffn", .number = &Stack::narrow_expert_ffn, .low = 1, .high = 1e6},
+    StackNumber{.key = "tp_overlap", .number = &Stack::tp_overlap, .low = 0, .high = 1},
+    StackNumber{.key = "dp_overlap", .number = &Stack::dp_overlap, .low = 0, .high = 1},
+    StackNumber{.key = "ep_factor", .number = &Stack::ep_factor, .low = 0, .high = 1},
+    StackNumber{
+        .key = "all_to_all_of_ring", .number = &Stack::all_to_all_of_ring, .low = least, .high = 1},
+    StackNumber{.key = "fsdp_bandwidth_share",
+                .number = &Stack::fsdp_bandwidth_share,
+                .low = least,
+                .high = 1},
+    StackNumber{
+        .key = "fsdp_exposed_share", .number = &Stack::fsdp_exposed_share, .low = 0, .high = 1},
+    StackNumber{.key = "host_time_dense", .time = &Stack::host_time_dense, .low = 0, .high = 60},
+    StackNumber{
+        .key = "host_time_experts", .time = &Stack::host_time_experts, .low = 0, .high = 60},
+    StackNumber{.key = "step_overhead", .time = &Stack::step_overhead, .low = 0, .high = 3600},
+    StackNumber{
+        .key = "jitter_per_doubling", .number = &Stack::jitter_per_doubling, .low = 0, .high = 1},
+    StackNumber{
+        .key = "bubble_factor", .number = &Stack::bubble_factor, .low = least, .high = most},
+    StackNumber{.key = "fp8_cast_bytes", .number = &Stack::fp8_cast_bytes, .low = 0, .high = most},
+    StackNumber{.key = "logit_bytes", .number = &Stack::logit_bytes, .low = 0, .high = most},
+    StackNumber{.key = "activation_factor",
+                .number = &Stack::activation_factor,
+                .low = least,
+                .high = most},
+    StackNumber{
+        .key = "fragmentation_share", .number = &Stack::fragmentation_share, .low = 0, .high = 1},
+    StackNumber{
+        .key = "graph_host_time", .number = &Stack::graph_host_time, .low = least, .high = 1},
+    StackNumber{.key = "overlapped_all_to_all",
+                .number = &Stack::overlapped_all_to_all,
+                .low = 0,
+                .high = 1},
+    StackNumber{
+        .key = "vboost_gemm_time", .number = &Stack::vboost_gemm_time, .low = least, .high = 1},
+};
+
+template <typename T>
+void check_range(const TomlTable& table, const StackNumber& number, const Fact<T>& fact) {
+  double value = 0;
+  if (!fact.value) return;
+  if constexpr (std::is_same_v<T, double>) {
+    value = *fact.value;
+  } else {
+    value = fact.value->in_base();
+  }
+  if (value >= number.low && value <= number.high) return;
+  table.mistake(number.key, number.low == 0 ? fmt::format("must be at most {}", number.high)
+                                            : fmt::format("must lie between {} and {}", number.low,
+                                                          number.high));
+}
+
+void read_numbers(const TomlTable& root, const Stack* common, Stack& stack) {
+  for (const StackNumber& number : numbers) {
+    const bool taken = common != nullptr && !root.has(number.key);
+    if (number.number != nullptr) {
+      stack.*number.number = taken ? common->*number.number : root.number_fact(number.key);
+      if (!taken) check_range(root, number, stack.*number.number);
+    } else {
+      stack.*number.time = taken ? common->*number.time : root.fact<Seconds>(number.key);
+      if (!taken) check_range(root, number, stack.*number.time);
+    }
+  }
+}
+
+Fact<double> read_end(const TomlTable& table, const char* key, double low, double high) {
   Fact<double> fact = table.number_fact(key);
-  if (fact.value && !(*fact.value >= range.low && *fact.value <= range.high))
-    table.mistake(key, range.text);
+  if (fact.value && !(*fact.value >= low && *fact.value <= high)) {
+    table.mistake(key, low < 1 ? "must be above 0 and at most 1" : "must be at least 1");
+  }
   return fact;
 }
 
 StackSpread read_spread(const TomlTable& table) {
-  return {.dense_low = read(table, "dense_low", below_one),
-          .dense_high = read(table, "dense_high", above_one),
-          .experts_low = read(table, "experts_low", below_one),
-          .experts_high = read(table, "experts_high", above_one)};
-}
-
-void read_factors(const TomlTable& root, Stack& stack) {
-  stack.memory_factor = read(root, "memory_factor", factor);
-  stack.attention_factor = read(root, "attention_factor", factor);
-  stack.gemm_factor = read(root, "gemm_factor", factor);
-  stack.grouped_gemm_factor = read(root, "grouped_gemm_factor", factor);
-  stack.tp_overlap = read(root, "tp_overlap", share);
-  stack.dp_overlap = read(root, "dp_overlap", share);
-  stack.ep_factor = read(root, "ep_factor", share);
-  stack.fsdp_bandwidth_share = read(root, "fsdp_bandwidth_share", below_one);
-  stack.fsdp_exposed_share = read(root, "fsdp_exposed_share", share);
-  stack.jitter_per_doubling = read(root, "jitter_per_doubling", share);
-  stack.bubble_factor = read(root, "bubble_factor", factor);
-  stack.fp8_cast_bytes = root.number_fact("fp8_cast_bytes");
-  stack.logit_bytes = root.number_fact("logit_bytes");
-  stack.activation_factor = read(root, "activation_factor", factor);
-  stack.fragmentation_share = read(root, "fragmentation_share", share);
+  return {.dense_low = read_end(table, "dense_low", least, 1),
+          .dense_high = read_end(table, "dense_high", 1, most),
+          .experts_low = read_end(table, "experts_low", least, 1),
+          .experts_high = read_end(table, "experts_high", 1, most)};
 }
 
 }  // namespace
 
-Result<Stack> parse_stack(std::string_view toml, std::string name) {
+std::span<const StackNumber> stack_numbers() { return numbers; }
+
+Result<Stack> parse_stack(std::string_view toml, std::string name, const Stack* common) {
   ASSIGN_OR_RETURN(const std::unique_ptr<TomlDocument> document,
                    TomlDocument::parse(toml, fmt::format("stacks/{}.toml", name)));
   const TomlTable root = document->root();
   Stack stack;
   stack.name = std::move(name);
   stack.title = root.text("title");
-  read_factors(root, stack);
+  read_numbers(root, common, stack);
   stack.fused_attention = root.boolean_or("fused_attention", true);
   stack.flash_attention_2 = root.boolean_or("flash_attention_2", false);
-  stack.host_time_dense = root.fact<Seconds>("host_time_dense");
-  stack.host_time_experts = root.fact<Seconds>("host_time_experts");
-  stack.step_overhead = root.fact<Seconds>("step_overhead");
   stack.fp32_gradients = root.boolean_or("fp32_gradients", true);
   stack.fp8_parameters = root.boolean_or("fp8_parameters", false);
   stack.fused_loss = root.boolean_or("fused_loss", false);
   stack.zero1_all_reduce = root.boolean_or("zero1_all_reduce", false);
   stack.schedules = read_schedules(root);
-  stack.spread = read_spread(root.table("spread"));
+  const std::optional<TomlTable> spread =
+      common == nullptr ? root.table("spread") : root.table_if("spread");
+  stack.spread = spread ? read_spread(*spread) : common->spread;
   stack.known = root.boolean_or("known", true);
   RETURN_IF_ERROR(document->finish());
   return stack;

@@ -3,6 +3,7 @@
 // or 0 is "as the hardware allows".
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,14 +25,22 @@ struct Stack {
   std::string name;  // "megatron-core-2025"
   std::string title;
   Fact<double> memory_factor;  // time of memory-bound operators against bytes / achieved bandwidth
-  Fact<double> attention_factor;     // time of attention against the chip's table
-  bool fused_attention = true;       // false: scores go through memory (before FlashAttention)
-  bool flash_attention_2 = false;    // kernels of 2023, on whatever chip
+  Fact<double> memory_backward;     // their bytes backward, against forward
+  Fact<double> attention_factor;    // time of attention against the chip's table
+  Fact<double> attention_backward;  // its time backward, against forward
+  bool fused_attention = true;      // false: scores go through memory (before FlashAttention)
+  bool flash_attention_2 = false;   // kernels of 2023, on whatever chip
+  // Before FlashAttention: batched products reach this share of what large products sustain, times
+  // (head size / 128)^exponent below 128, times `misaligned` where 8 does not divide the head size.
+  Fact<double> unfused_share, unfused_exponent, unfused_misaligned;
   Fact<double> gemm_factor;          // time of linear layers
+  Fact<double> shape_share;          // of what a short benchmark loses on a small shape
   Fact<double> grouped_gemm_factor;  // for narrow experts (see cost/layer.hpp)
+  Fact<double> narrow_expert_ffn;    // the width at which half of that applies
   Fact<double> tp_overlap;  // share of tensor and sequence parallel traffic hidden behind compute
   Fact<double> dp_overlap;  // share of gradient and parameter traffic that may hide behind compute
   Fact<double> ep_factor;   // exposed share of expert all-to-all
+  Fact<double> all_to_all_of_ring;    // of the bandwidth that rings reach between domains
   Fact<double> fsdp_bandwidth_share;  // of the bus bandwidth, with ZeRO 3
   Fact<double> fsdp_exposed_share;    // of the shorter of compute and traffic that does not overlap
   Fact<Seconds>
@@ -45,7 +54,10 @@ struct Stack {
       logit_bytes;  // an element of the logits, forward and backward, kept and moved by the loss
   Fact<double>
       activation_factor;  // of activation memory against the formula (fragmentation is apart)
-  Fact<double> fragmentation_share;         // of the chip's memory that no tensor can use
+  Fact<double> fragmentation_share;  // of the chip's memory that no tensor can use
+  // What switches of a run change: the time to launch a layer with CUDA graphs, the exposed
+  // all-to-all with its overlap, the time of linear layers with the power shifted to them.
+  Fact<double> graph_host_time, overlapped_all_to_all, vboost_gemm_time;
   bool fp32_gradients = true;               // main gradients accumulate in fp32
   bool fp8_parameters = false;              // those of products in 8 bits have no copy in bf16
   bool fused_loss = false;                  // head and loss in pieces: the logits are never whole
@@ -55,7 +67,20 @@ struct Stack {
   bool known = true;                        // false: the entry for software that nobody measured
 };
 
+// A number of a stack by its key: exactly one of the two members is set.
+struct StackNumber {
+  const char* key;
+  Fact<double> Stack::* number = nullptr;
+  Fact<Seconds> Stack::* time = nullptr;
+  double low = 0, high = 0;  // what it may be
+};
+std::span<const StackNumber> stack_numbers();
+
+// The entry that others take from.
+inline constexpr const char* common_stack = "unknown";
+
+// `common`: what it does not name is taken from there; without it every number is required.
 // Errors: bad_input with file, line and key.
-Result<Stack> parse_stack(std::string_view toml, std::string name);
+Result<Stack> parse_stack(std::string_view toml, std::string name, const Stack* common = nullptr);
 
 }  // namespace celere::spec

@@ -17,6 +17,17 @@ constexpr const char* small = R"(title = "Software of this test"
 schedules = ["1f1b", "dualpipe"]
 fused_attention = false
 memory_factor = { is = 1.2, grade = "fitted", from = "a test" }
+memory_backward = { is = 1.6, grade = "fitted", from = "a test" }
+attention_backward = { is = 2.9, grade = "fitted", from = "a test" }
+unfused_share = { is = 0.58, grade = "fitted", from = "a test" }
+unfused_exponent = { is = 0.6, grade = "fitted", from = "a test" }
+unfused_misaligned = { is = 0.3, grade = "fitted", from = "a test" }
+shape_share = { is = 0.49, grade = "fitted", from = "a test" }
+narrow_expert_ffn = { is = 4096, grade = "fitted", from = "a test" }
+all_to_all_of_ring = { is = 0.8, grade = "fitted", from = "a test" }
+graph_host_time = { is = 0.48, grade = "fitted", from = "a test" }
+overlapped_all_to_all = { is = 0.48, grade = "fitted", from = "a test" }
+vboost_gemm_time = { is = 0.98, grade = "fitted", from = "a test" }
 attention_factor = { is = 1.4, grade = "fitted", from = "a test" }
 gemm_factor = { is = 1.0, grade = "fitted", from = "a test" }
 grouped_gemm_factor = { is = 2.2, grade = "fitted", from = "a test" }
@@ -82,20 +93,36 @@ TEST(ParseStack, names_a_schedule_that_does_not_exist_and_those_that_do) {
             "stacks/x.toml:2: schedules: needs at least one schedule");
 }
 
+// What an entry does not name is the common one's, the spread too.
+TEST(ParseStack, takes_from_the_common_entry_what_it_does_not_name) {
+  const auto common = parse_stack(small, "unknown");
+  const auto own = parse_stack(R"(title = "Another"
+schedules = ["1f1b"]
+memory_factor = { is = 2, grade = "fitted", from = "a test" })",
+                               "x", &*common);
+  ASSERT_TRUE(own.ok()) << own.error().text();
+  EXPECT_EQ(*own->memory_factor.value, 2);
+  EXPECT_EQ(*own->tp_overlap.value, 0.48);
+  EXPECT_EQ(own->step_overhead.value, common->step_overhead.value);
+  EXPECT_EQ(*own->spread.dense_low.value, 0.92);
+  EXPECT_TRUE(own->fused_attention);  // a switch is not taken over: here the common one says false
+  EXPECT_FALSE(common->fused_attention);
+}
+
 TEST(ParseStack, refuses_numbers_that_cannot_be) {
   EXPECT_EQ(message_of(with("is = 0.65", "is = 1.65")),
-            "stacks/x.toml:9: dp_overlap: must be at most 1");
+            "stacks/x.toml:20: dp_overlap: must be at most 1");
   EXPECT_EQ(message_of(with("is = 1.2,", "is = 0,")),
             "stacks/x.toml:4: memory_factor: must lie between 0.001 and 1000");
   EXPECT_EQ(message_of(with("is = 0.92", "is = 1.92")),
-            "stacks/x.toml:24: spread.dense_low: must be above 0 and at most 1");
+            "stacks/x.toml:35: spread.dense_low: must be above 0 and at most 1");
   EXPECT_EQ(message_of(with("is = 1.1,", "is = 0.9,")),
-            "stacks/x.toml:25: spread.dense_high: must be at least 1");
+            "stacks/x.toml:36: spread.dense_high: must be at least 1");
 }
 
 TEST(ParseStack, names_a_unit_that_is_missing_and_a_key_that_nobody_knows) {
   EXPECT_THAT(message_of(with("\"3.8 ms\"", "3.8")),
-              HasSubstr("stacks/x.toml:13: host_time_dense"));
+              HasSubstr("stacks/x.toml:24: host_time_dense"));
   EXPECT_THAT(message_of(with("ep_factor", "ep_facto")), HasSubstr("ep_factor"));
 }
 

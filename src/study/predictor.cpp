@@ -55,10 +55,9 @@ Bytes Prediction::allocated() const {
          cost.memory[cost::Bucket::fragmentation];
 }
 
-Result<Predictor> Predictor::of(const spec::Catalog& catalog, SwitchFactors factors) {
+Result<Predictor> Predictor::of(const spec::Catalog& catalog) {
   using spec::Kind;
   Predictor out;
-  out.factors_ = factors;
   for (const std::string& name : catalog.names(Kind::model)) {
     ASSIGN_OR_RETURN(spec::Model model, catalog.model(name));
     if (model.unknown.empty()) out.models_.push_back(std::move(model));
@@ -82,7 +81,7 @@ Result<cost::Setting> Predictor::setting_of(const RunInputs& row, spec::Model mo
   ASSIGN_OR_RETURN(setting.chip, entry(chips_, place.chip));
   ASSIGN_OR_RETURN(setting.cluster, entry(clusters_, place.cluster));
   ASSIGN_OR_RETURN(setting.stack, entry(stacks_, stack_name_of(row)));
-  apply_switches(row, factors_, setting.stack);
+  apply_switches(row, setting.stack);
   ASSIGN_OR_RETURN(setting.precision, precision_of(row));
   setting.optimizer = optimizer_of(row);
   if (!row.sequence) return Error{ErrorCode::unsupported, "seq_len is empty", {}};

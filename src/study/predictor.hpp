@@ -40,7 +40,7 @@ struct Prediction {
 class Predictor {
  public:
   // Reads all models, chips, clusters and stacks. Errors: of a wrong entry.
-  static Result<Predictor> of(const spec::Catalog& catalog, SwitchFactors factors = {});
+  static Result<Predictor> of(const spec::Catalog& catalog);
 
   // Errors: the reason why there is no prediction, in words.
   Result<Prediction> predict(const RunInputs& row) const;
@@ -52,7 +52,6 @@ class Predictor {
   std::map<std::string, spec::Chip> chips_;
   std::map<std::string, spec::Cluster> clusters_;
   std::map<std::string, spec::Stack> stacks_;
-  SwitchFactors factors_;
 };
 
 }  // namespace celere::study

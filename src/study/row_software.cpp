@@ -84,8 +84,14 @@ constexpr std::array formats = {
     Format{"nvfp4", spec::Precision::nvfp4},
 };
 
-void set(spec::Fact<double>& fact, double value) {
-  if (fact.known()) fact.value = fact.low = fact.high = value;
+// Unknown where either is.
+template <typename T>
+void scale(spec::Fact<T>& fact, const spec::Fact<double>& by) {
+  if (fact.known() && by.known()) {
+    *fact.value *= *by.value;
+  } else {
+    fact.value = std::nullopt;
+  }
 }
 
 }  // namespace
@@ -113,23 +119,18 @@ std::string stack_name_of(const RunInputs& row) {
   return "unknown";
 }
 
-void apply_switches(const RunInputs& row, const SwitchFactors& factors, spec::Stack& stack) {
+void apply_switches(const RunInputs& row, spec::Stack& stack) {
   if (row.has("no_comm_overlap")) {
-    set(stack.tp_overlap, 0);
-    set(stack.dp_overlap, 0);
+    stack.tp_overlap.value = 0;
+    stack.dp_overlap.value = 0;
   }
   if (contains(row.framework, "Liger")) stack.fused_loss = true;
   if (row.has("cuda_graphs")) {
-    for (spec::Fact<Seconds>* host : {&stack.host_time_dense, &stack.host_time_experts}) {
-      if (host->known()) *host->value *= factors.graph_host_time;
-    }
+    scale(stack.host_time_dense, stack.graph_host_time);
+    scale(stack.host_time_experts, stack.graph_host_time);
   }
-  if (row.has("a2a_overlap") && stack.ep_factor.known()) {
-    set(stack.ep_factor, *stack.ep_factor.value * (1 - factors.hidden_all_to_all));
-  }
-  if (row.has("vboost") && stack.gemm_factor.known()) {
-    set(stack.gemm_factor, *stack.gemm_factor.value * factors.vboost_gemm_time);
-  }
+  if (row.has("a2a_overlap")) scale(stack.ep_factor, stack.overlapped_all_to_all);
+  if (row.has("vboost")) scale(stack.gemm_factor, stack.vboost_gemm_time);
 }
 
 Result<spec::Precision> precision_of(const RunInputs& row) {

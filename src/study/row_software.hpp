@@ -26,18 +26,11 @@
 
 namespace celere::study {
 
-// What a flag is worth. Fitted on the rows that have the flag: MLPerf Training 4.1 to 5.1 (graphs),
-// Megatron-Bridge 26.02 to 26.06 (all-to-all), NeMo 24.07 (power).
-struct SwitchFactors {
-  double graph_host_time = 0.48;    // of the time to launch a layer
-  double hidden_all_to_all = 0.52;  // of what is exposed without the overlap
-  double vboost_gemm_time = 0.981;  // of the time of linear layers
-};
-
 // The name of the row's stack in the catalogue.
 std::string stack_name_of(const RunInputs& row);
 
-void apply_switches(const RunInputs& row, const SwitchFactors& factors, spec::Stack& stack);
+// By the stack's own numbers for them.
+void apply_switches(const RunInputs& row, spec::Stack& stack);
 
 // Errors: unsupported, where the text names no format that is known. Empty: bf16.
 Result<spec::Precision> precision_of(const RunInputs& row);
