@@ -4,12 +4,18 @@
 #include "base/files.hpp"
 #include "cli/verbs.hpp"
 #include "report/validate_report.hpp"
-#include "study/validation.hpp"
+#include "study/run_fit.hpp"
 
 namespace celere::cli {
 namespace {
 
-int run_validate(const std::string& runs_file, const Common& common) {
+struct Flags {
+  std::string runs_file;
+  bool leave_one_out = false;
+};
+
+int run_validate(const Flags& flags, const Common& common) {
+  const std::string& runs_file = flags.runs_file;
   const std::unique_ptr<Files> files = local_files();
   std::string content(study::embedded_published_runs());
   std::string name = "catalog/published/runs.csv";
@@ -26,20 +32,30 @@ int run_validate(const std::string& runs_file, const Common& common) {
   const spec::Catalog catalog(*files, catalog_folders(common));
   const Result<study::Predictor> predictor = study::Predictor::of(catalog);
   if (!predictor.ok()) return complain(predictor.error().text());
-  const study::Validation validation = study::validate(*predictor, *std::move(runs));
+  study::Validation validation;
+  if (flags.leave_one_out) {
+    const auto unknowns = study::parse_unknowns(study::embedded_unknowns());
+    if (!unknowns.ok()) return complain(unknowns.error().text());
+    ThreadPool threads;
+    validation = study::leave_one_out(*predictor, *runs, *unknowns, threads);
+  } else {
+    validation = study::validate(*predictor, *std::move(runs));
+  }
   return print(common.json ? report::validate_json(validation) : report::validate_text(validation));
 }
 
 }  // namespace
 
 void add_validate(CLI::App& app, Common& common) {
-  const auto runs = std::make_shared<std::string>();
+  const auto flags = std::make_shared<Flags>();
   CLI::App* verb = app.add_subcommand(
       "validate", "Predictions against published measurements, the error of each");
-  verb->add_option("--runs", *runs,
+  verb->add_option("--runs", flags->runs_file,
                    "rows in the format of catalog/published/README.md (default: those)");
   verb->add_flag("--json", common.json, "print JSON");
-  verb->callback([runs, &common] { common.exit_code = run_validate(*runs, common); });
+  verb->add_flag("--leave-one-out", flags->leave_one_out,
+                 "refit without each source in turn, and predict it");
+  verb->callback([flags, &common] { common.exit_code = run_validate(*flags, common); });
 }
 
 }  // namespace celere::cli

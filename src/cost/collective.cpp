@@ -27,9 +27,8 @@ double bus_factor(Collective op, double ranks) {
 
 }  // namespace
 
-Collectives::Collectives(const spec::Chip& chip, const topology::Fabric& fabric,
-                         double all_to_all_of_ring)
-    : fabric_(fabric), all_to_all_of_ring_(all_to_all_of_ring) {
+Collectives::Curves Collectives::curves_of(const spec::Chip& chip) {
+  Curves curves;
   for (const spec::CollectiveCurve& curve : chip.collectives) {
     LogCurve logs{.gpus = curve.gpus, .log_bytes = {}, .log_seconds = {}};
     for (const double bytes : curve.bytes) logs.log_bytes.push_back(std::log(bytes));
@@ -37,14 +36,21 @@ Collectives::Collectives(const spec::Chip& chip, const topology::Fabric& fabric,
     // A short run that took longer than one with more bytes was disturbed.
     for (std::size_t i = logs.log_seconds.size(); i-- > 1;)
       logs.log_seconds[i - 1] = std::min(logs.log_seconds[i - 1], logs.log_seconds[i]);
-    curves_[static_cast<std::size_t>(curve.op)].push_back(std::move(logs));
+    curves[static_cast<std::size_t>(curve.op)].push_back(std::move(logs));
   }
+  return curves;
+}
+
+Collectives::Collectives(const spec::Chip& chip, const topology::Fabric& fabric,
+                         double all_to_all_of_ring, const Collectives* like)
+    : fabric_(fabric), all_to_all_of_ring_(all_to_all_of_ring) {
+  curves_ = like != nullptr ? like->curves_ : std::make_shared<const Curves>(curves_of(chip));
   if (chip.nvlink_bandwidth.known()) link_ = *chip.nvlink_bandwidth.value;
 }
 
 // A group size without a curve takes the nearest one's at the same bytes on a link.
 Seconds Collectives::measured(Collective op, Bytes bytes, int ranks) const {
-  const auto& curves = curves_[static_cast<std::size_t>(op)];
+  const auto& curves = (*curves_)[static_cast<std::size_t>(op)];
   const LogCurve* nearest = nullptr;
   for (const LogCurve& curve : curves) {
     if (nearest == nullptr || std::abs(curve.gpus - ranks) < std::abs(nearest->gpus - ranks))

@@ -31,6 +31,7 @@
 #pragma once
 
 #include <array>
+#include <memory>
 #include <vector>
 
 #include "base/units.hpp"
@@ -58,7 +59,9 @@ struct CollectiveTime {
 class Collectives {
  public:
   // `all_to_all_of_ring`: what all-to-all reaches between domains, of what rings reach.
-  Collectives(const spec::Chip& chip, const topology::Fabric& fabric, double all_to_all_of_ring);
+  // `like`: of a chip with the same curves.
+  Collectives(const spec::Chip& chip, const topology::Fabric& fabric, double all_to_all_of_ring,
+              const Collectives* like = nullptr);
 
   // `bytes` is the full buffer: the sum over ranks for all-gather and reduce-scatter, what one rank
   // holds for all-reduce and all-to-all. 0 s for a group of one. REQUIRES: group.size >= 1.
@@ -87,7 +90,9 @@ class Collectives {
   };
   topology::Fabric fabric_;
   double all_to_all_of_ring_;
-  std::array<std::vector<LogCurve>, spec::collective_count> curves_;
+  using Curves = std::array<std::vector<LogCurve>, spec::collective_count>;
+  static Curves curves_of(const spec::Chip& chip);
+  std::shared_ptr<const Curves> curves_;
   BytesPerSecond link_;
 };
 

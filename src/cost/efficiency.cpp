@@ -17,8 +17,26 @@ Result<FlopsPerSecond> rate_of(const std::array<spec::Fact<FlopsPerSecond>, N>& 
 
 }  // namespace
 
+Efficiency::Tables::Tables(const spec::Chip& chip)
+    : gemm({.x = chip.gemm.m,
+            .y = chip.gemm.n,
+            .z = chip.gemm.k,
+            .values = chip.gemm.tflops,
+            .unit = tera}),
+      attention({.x = chip.attention.sequence,
+                 .y = chip.attention.head_dim,
+                 .z = chip.attention.heads,
+                 .values = chip.attention.tflops,
+                 .unit = tera}),
+      grouped({.x = chip.grouped_gemm.tokens_per_expert,
+               .y = chip.grouped_gemm.expert_ffn,
+               .z = {1},
+               .values = chip.grouped_gemm.tflops,
+               .unit = tera}),
+      best(chip.gemm.best_tflops * tera) {}
+
 Result<Efficiency> Efficiency::of(const spec::Chip& chip, spec::Precision precision,
-                                  const SoftwareShares& software) {
+                                  const SoftwareShares& software, const Efficiency* like) {
   const bool fp32 = precision == spec::Precision::fp32;
   const spec::Precision wide = fp32 ? spec::Precision::fp32 : spec::Precision::bf16;
   Efficiency e;
@@ -35,38 +53,23 @@ Result<Efficiency> Efficiency::of(const spec::Chip& chip, spec::Precision precis
   ASSIGN_OR_RETURN(const double share,
                    chip.memory_bandwidth_share.needed_for("the time of memory-bound operators"));
   e.memory_ = bandwidth * share;
-  e.best_ = chip.gemm.best_tflops * tera;
-  e.gemm_ = LogTable({.x = chip.gemm.m,
-                      .y = chip.gemm.n,
-                      .z = chip.gemm.k,
-                      .values = chip.gemm.tflops,
-                      .unit = tera});
-  e.attention_ = LogTable({.x = chip.attention.sequence,
-                           .y = chip.attention.head_dim,
-                           .z = chip.attention.heads,
-                           .values = chip.attention.tflops,
-                           .unit = tera});
-  e.grouped_ = LogTable({.x = chip.grouped_gemm.tokens_per_expert,
-                         .y = chip.grouped_gemm.expert_ffn,
-                         .z = {1},
-                         .values = chip.grouped_gemm.tflops,
-                         .unit = tera});
+  e.tables_ = like != nullptr ? like->tables_ : std::make_shared<const Tables>(chip);
   return e;
 }
 
 Seconds Efficiency::shaped(Flops work, double table, FlopsPerSecond sustained) const {
-  const double lost = std::max(0.0, 1 / table - 1 / best_);
+  const double lost = std::max(0.0, 1 / table - 1 / tables_->best);
   return work / sustained + Seconds::of(software_.shape_share * lost * work.in_base());
 }
 
 Seconds Efficiency::gemm_at(double m, double n, double k, FlopsPerSecond sustained) const {
-  const double rows = std::max(m, gemm_.first_x());
-  return shaped(Flops::of(2 * rows * n * k), gemm_.at(rows, n, k), sustained);
+  const double rows = std::max(m, tables_->gemm.first_x());
+  return shaped(Flops::of(2 * rows * n * k), tables_->gemm.at(rows, n, k), sustained);
 }
 
 Seconds Efficiency::attention_forward(Flops work, double sequence, double head_dim,
                                       double heads) const {
-  return work / FlopsPerSecond::of(attention_.at(sequence, head_dim, heads));
+  return work / FlopsPerSecond::of(tables_->attention.at(sequence, head_dim, heads));
 }
 
 FlopsPerSecond Efficiency::unfused_attention_rate(double head_dim) const {
@@ -82,12 +85,13 @@ FlopsPerSecond Efficiency::unfused_attention_rate(double head_dim) const {
 // for both of that product's other sides: it is the lesser one where experts are narrow, and on the
 // plateau where they are wide.
 Seconds Efficiency::grouped(Flops work, double tokens_per_expert, double expert_ffn) const {
-  const double fused_tokens = std::max(tokens_per_expert, grouped_.first_x());
-  const double single_tokens = std::max(tokens_per_expert, gemm_.first_x());
+  const double fused_tokens = std::max(tokens_per_expert, tables_->grouped.first_x());
+  const double single_tokens = std::max(tokens_per_expert, tables_->gemm.first_x());
   const Seconds fused = shaped(work * (fused_tokens / tokens_per_expert),
-                               grouped_.at(fused_tokens, expert_ffn, 1), sustained_);
-  const Seconds single = shaped(work * (single_tokens / tokens_per_expert),
-                                gemm_.at(single_tokens, expert_ffn, expert_ffn), sustained_);
+                               tables_->grouped.at(fused_tokens, expert_ffn, 1), sustained_);
+  const Seconds single =
+      shaped(work * (single_tokens / tokens_per_expert),
+             tables_->gemm.at(single_tokens, expert_ffn, expert_ffn), sustained_);
   return min(fused, single);
 }
 

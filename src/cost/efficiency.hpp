@@ -15,6 +15,8 @@
 // Leaves out: attention backward, casts and launches (cost/layer.hpp).
 #pragma once
 
+#include <memory>
+
 #include "base/result.hpp"
 #include "base/units.hpp"
 #include "cost/log_table.hpp"
@@ -31,9 +33,10 @@ struct SoftwareShares {
 
 class Efficiency {
  public:
-  // Errors: unknown_value where the chip lacks what `precision` needs, naming the entry.
+  // `like`: of a chip with the same tables. Errors: unknown_value where the chip lacks what
+  // `precision` needs, naming the entry.
   static Result<Efficiency> of(const spec::Chip& chip, spec::Precision precision,
-                               const SoftwareShares& software);
+                               const SoftwareShares& software, const Efficiency* like = nullptr);
 
   // C[m, n] = A[m, k] B[k, n] in the precision of the run. Fewer rows than the table's first take
   // as long as it. REQUIRES: all > 0.
@@ -66,10 +69,14 @@ class Efficiency {
   // work / sustained + s (work / table - work / best); `table` in FLOP/s.
   Seconds shaped(Flops work, double table, FlopsPerSecond sustained) const;
 
-  LogTable gemm_;       // m, n, k; FLOP/s
-  LogTable attention_;  // sequence, head size, heads
-  LogTable grouped_;    // tokens an expert, width
-  double best_ = 0;     // FLOP/s
+  struct Tables {
+    LogTable gemm;       // m, n, k; FLOP/s
+    LogTable attention;  // sequence, head size, heads
+    LogTable grouped;    // tokens an expert, width
+    double best = 0;     // FLOP/s
+    explicit Tables(const spec::Chip& chip);
+  };
+  std::shared_ptr<const Tables> tables_;
   FlopsPerSecond sustained_, sustained_bf16_, peak_bf16_;
   BytesPerSecond memory_;
   SoftwareShares software_;

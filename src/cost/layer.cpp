@@ -28,6 +28,19 @@ bool of_head(const spec::Tensor& tensor) {
   return tensor.name == "head" || tensor.name.starts_with("final_norm");
 }
 
+// Sums of the tensor inventory, by how they are cut.
+struct TensorCounts {
+  double by_tp = 0;  // cut by tp
+  double by_kv = 0;  // cut by tp, at most as often as there are kv heads
+  double whole = 0;
+  double by_ep = 0;  // cut by ep alone
+  double by_ep_etp = 0;
+  double products_by_tp = 0, products_by_kv = 0,
+         products_whole = 0;  // of those, weights of linear layers
+  void add(const spec::Tensor& tensor);
+  ParameterShare share(const LayerSplit& split, int kv_heads) const;
+};
+
 }  // namespace
 
 LayerSplit LayerSplit::of(const layout::Layout& layout) {
@@ -40,7 +53,7 @@ LayerSplit LayerSplit::of(const layout::Layout& layout) {
           .cp_method = layout.cp_method};
 }
 
-void LayerModel::Counts::add(const spec::Tensor& tensor) {
+void TensorCounts::add(const spec::Tensor& tensor) {
   const double count = static_cast<double>(tensor.count());
   const bool product =
       tensor.type == spec::TensorType::weight || tensor.type == spec::TensorType::expert;
@@ -58,7 +71,7 @@ void LayerModel::Counts::add(const spec::Tensor& tensor) {
   }
 }
 
-ParameterShare LayerModel::Counts::share(const LayerSplit& split, int kv_heads) const {
+ParameterShare TensorCounts::share(const LayerSplit& split, int kv_heads) const {
   const double kv_split = std::min(split.tp, kv_heads);
   ParameterShare share;
   share.dense = by_tp / split.tp + by_kv / kv_split + whole;
@@ -68,37 +81,57 @@ ParameterShare LayerModel::Counts::share(const LayerSplit& split, int kv_heads) 
   return share;
 }
 
-LayerModel::LayerModel(const Setting& setting, const Numbers& numbers, const Efficiency& efficiency,
-                       const Collectives& collectives)
-    : setting_(setting), numbers_(numbers), efficiency_(efficiency), collectives_(collectives) {
-  const spec::Model& model = setting.model;
-  CHECK(model.unknown.empty());
+// What follows from the model alone.
+struct LayerModel::ModelCounts {
+  std::vector<int> kind_of_layer;
+  std::vector<int> kind_representative;  // a layer of each kind
+  std::vector<TensorCounts> kinds;
+  TensorCounts embedding, head, mtp;
+  double parameters = 0;
+
+  explicit ModelCounts(const spec::Model& model);
+};
+
+LayerModel::ModelCounts::ModelCounts(const spec::Model& model) {
   const int with_experts = model.expert_layers();
   const bool mixed = with_experts > 0 && with_experts < model.layers;
   for (int layer = 0; layer < model.layers; ++layer) {
-    kind_of_layer_.push_back(mixed && model.has_experts(layer) ? 1 : 0);
+    kind_of_layer.push_back(mixed && model.has_experts(layer) ? 1 : 0);
   }
   for (int kind = 0; kind < (mixed ? 2 : 1); ++kind) {
-    const auto found = std::find(kind_of_layer_.begin(), kind_of_layer_.end(), kind);
-    kind_representative_.push_back(static_cast<int>(found - kind_of_layer_.begin()));
+    const auto found = std::find(kind_of_layer.begin(), kind_of_layer.end(), kind);
+    kind_representative.push_back(static_cast<int>(found - kind_of_layer.begin()));
   }
-  kind_counts_.resize(kind_representative_.size());
+  kinds.resize(kind_representative.size());
   for (const spec::Tensor& tensor : spec::tensors(model)) {
     if (tensor.layer < 0) {
-      (of_head(tensor) ? head_counts_ : embedding_counts_).add(tensor);
+      (of_head(tensor) ? head : embedding).add(tensor);
     } else if (tensor.layer >= model.layers) {
-      mtp_counts_.add(tensor);
+      mtp.add(tensor);
     } else {
-      for (std::size_t kind = 0; kind < kind_representative_.size(); ++kind) {
-        if (tensor.layer == kind_representative_[kind]) kind_counts_[kind].add(tensor);
+      for (std::size_t kind = 0; kind < kind_representative.size(); ++kind) {
+        if (tensor.layer == kind_representative[kind]) kinds[kind].add(tensor);
       }
     }
   }
   // A tied head on another stage than the embedding holds a copy of it.
-  if (model.tied_embeddings) {
-    head_counts_.by_tp += static_cast<double>(model.vocab) * model.hidden;
-  }
+  if (model.tied_embeddings) head.by_tp += static_cast<double>(model.vocab) * model.hidden;
+  const spec::ParameterCount count = spec::count_parameters(model);
+  parameters = static_cast<double>(count.total + count.mtp);
 }
+
+LayerModel::LayerModel(const Setting& setting, const Numbers& numbers, const Efficiency& efficiency,
+                       const Collectives& collectives, const LayerModel* like)
+    : setting_(setting), numbers_(numbers), efficiency_(efficiency), collectives_(collectives) {
+  CHECK(setting.model.unknown.empty());
+  counts_ = like != nullptr ? like->counts_ : std::make_shared<const ModelCounts>(setting.model);
+}
+
+int LayerModel::kind_of(int layer) const {
+  return counts_->kind_of_layer[static_cast<std::size_t>(layer)];
+}
+
+double LayerModel::parameters() const { return counts_->parameters; }
 
 LayerCost LayerModel::layer(const LayerSplit& split, bool with_experts) const {
   const spec::Model& model = setting_.model;
@@ -172,16 +205,16 @@ LayerCosts LayerModel::costs(const LayerSplit& split) const {
                            ? model.attention.heads
                            : model.attention.kv_heads;
   LayerCosts costs;
-  for (std::size_t kind = 0; kind < kind_representative_.size(); ++kind) {
-    costs.kinds.push_back(layer(split, model.has_experts(kind_representative_[kind])));
-    costs.parameters.push_back(kind_counts_[kind].share(split, kv_heads));
+  for (std::size_t kind = 0; kind < counts_->kind_representative.size(); ++kind) {
+    costs.kinds.push_back(layer(split, model.has_experts(counts_->kind_representative[kind])));
+    costs.parameters.push_back(counts_->kinds[kind].share(split, kv_heads));
   }
   costs.embedding = embedding(split);
   costs.head = head(split);
   costs.mtp = mtp(split);
-  costs.embedding_parameters = embedding_counts_.share(split, kv_heads);
-  costs.head_parameters = head_counts_.share(split, kv_heads);
-  costs.mtp_parameters = mtp_counts_.share(split, kv_heads);
+  costs.embedding_parameters = counts_->embedding.share(split, kv_heads);
+  costs.head_parameters = counts_->head.share(split, kv_heads);
+  costs.mtp_parameters = counts_->mtp.share(split, kv_heads);
   if (model.tied_embeddings) {
     costs.tied_parameters = static_cast<double>(model.vocab) * model.hidden / split.tp;
   }

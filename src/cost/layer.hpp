@@ -34,6 +34,7 @@
 #pragma once
 
 #include <array>
+#include <memory>
 #include <vector>
 
 #include "base/units.hpp"
@@ -109,31 +110,18 @@ struct LayerCosts {
 
 class LayerModel {
  public:
-  // The parts must outlive it.
+  // The parts must outlive it. `like`: of the same spec::Model.
   LayerModel(const Setting& setting, const Numbers& numbers, const Efficiency& efficiency,
-             const Collectives& collectives);
+             const Collectives& collectives, const LayerModel* like = nullptr);
 
   LayerCosts costs(const LayerSplit& split) const;
 
   // 0 or 1: layers without and with experts (0 where all are alike).
-  int kind_of(int layer) const { return kind_of_layer_[static_cast<std::size_t>(layer)]; }
-  int kinds() const { return static_cast<int>(kind_representative_.size()); }
+  int kind_of(int layer) const;
+  double parameters() const;  // of all ranks, mtp included
 
  private:
-  // Sums of the tensor inventory, by how they are cut.
-  struct Counts {
-    double by_tp = 0;  // cut by tp
-    double by_kv = 0;  // cut by tp, at most as often as there are kv heads
-    double whole = 0;
-    double by_ep = 0;  // cut by ep alone
-    double by_ep_etp = 0;
-    double products_by_tp = 0, products_by_kv = 0,
-           products_whole = 0;  // of those, weights of linear layers
-    void add(const spec::Tensor& tensor);
-    ParameterShare share(const LayerSplit& split, int kv_heads) const;
-  };
-  class Builder;
-
+  struct ModelCounts;
   LayerCost layer(const LayerSplit& split, bool experts) const;
   LayerCost embedding(const LayerSplit& split) const;
   LayerCost head(const LayerSplit& split) const;
@@ -143,10 +131,7 @@ class LayerModel {
   const Numbers& numbers_;
   const Efficiency& efficiency_;
   const Collectives& collectives_;
-  std::vector<int> kind_of_layer_;
-  std::vector<int> kind_representative_;  // a layer of each kind
-  std::vector<Counts> kind_counts_;
-  Counts embedding_counts_, head_counts_, mtp_counts_;
+  std::shared_ptr<const ModelCounts> counts_;
 };
 
 }  // namespace celere::cost

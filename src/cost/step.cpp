@@ -79,12 +79,14 @@ Seconds StepCost::sum() const {
 }
 
 StepModel::StepModel(Setting setting, Numbers numbers, Efficiency efficiency,
-                     const topology::Fabric& fabric)
+                     const topology::Fabric& fabric, const StepModel* like)
     : setting_(std::move(setting)),
       numbers_(numbers),
       efficiency_(std::move(efficiency)),
-      collectives_(setting_.chip, fabric, numbers_.all_to_all_of_ring),
-      layers_(setting_, numbers_, efficiency_, collectives_),
+      collectives_(setting_.chip, fabric, numbers_.all_to_all_of_ring,
+                   like != nullptr ? &like->collectives_ : nullptr),
+      layers_(setting_, numbers_, efficiency_, collectives_,
+              like != nullptr ? &like->layers_ : nullptr),
       stages_(setting_, numbers_, layers_, collectives_),
       bytes_(ParameterBytes::of(setting_)) {
   const LayerCosts whole = layers_.costs(LayerSplit{});
@@ -96,11 +98,9 @@ StepModel::StepModel(Setting setting, Numbers numbers, Efficiency efficiency,
   }
   useful_ += whole.head.useful;
   if (setting_.model.mtp_layers > 0) useful_ += whole.mtp.useful;
-  const spec::ParameterCount count = spec::count_parameters(setting_.model);
-  parameters_ = static_cast<double>(count.total + count.mtp);
 }
 
-Result<std::unique_ptr<StepModel>> StepModel::of(Setting setting) {
+Result<std::unique_ptr<StepModel>> StepModel::of(Setting setting, const StepModel* like) {
   if (!setting.model.unknown.empty()) {
     std::string names;
     for (const std::string& name : setting.model.unknown)
@@ -117,12 +117,13 @@ Result<std::unique_ptr<StepModel>> StepModel::of(Setting setting) {
                      {.shape_share = numbers->shape_share,
                       .unfused_share = numbers->unfused_share,
                       .unfused_exponent = numbers->unfused_exponent,
-                      .unfused_misaligned = numbers->unfused_misaligned});
+                      .unfused_misaligned = numbers->unfused_misaligned},
+                     like != nullptr ? &like->efficiency_ : nullptr);
   if (!efficiency.ok()) return std::move(efficiency).error();
   const Result<topology::Fabric> fabric = topology::fabric_of(setting.cluster, setting.chip);
   if (!fabric.ok()) return fabric.error();
   return std::unique_ptr<StepModel>(
-      new StepModel(std::move(setting), *numbers, *std::move(efficiency), *fabric));
+      new StepModel(std::move(setting), *numbers, *std::move(efficiency), *fabric, like));
 }
 
 StepCost StepModel::cost(const Layout& layout, std::int64_t global_batch) const {
@@ -324,7 +325,7 @@ Bytes StepModel::checkpoint_share(const StageCosts& costs, const Layout& layout)
 }
 
 Bytes StepModel::checkpoint_bytes() const {
-  return Bytes::of((bytes_.parameter + bytes_.master + bytes_.optimizer) * parameters_);
+  return Bytes::of((bytes_.parameter + bytes_.master + bytes_.optimizer) * layers_.parameters());
 }
 
 // All-to-all is fastest where the experts lie on neighbouring ranks, as they do when dp comes

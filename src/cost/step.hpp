@@ -71,7 +71,8 @@ struct ReplicaTraffic {
 class StepModel {
  public:
   // Errors: unknown_value, naming the entry and key, or what the model's source does not give.
-  static Result<std::unique_ptr<StepModel>> of(Setting setting);
+  // `like`: of the same model, chip curves and precision, for many that differ in numbers alone.
+  static Result<std::unique_ptr<StepModel>> of(Setting setting, const StepModel* like = nullptr);
 
   // All of it for one layout. REQUIRES: legal for shape(global_batch). Sequences.
   StepCost cost(const layout::Layout& layout, std::int64_t global_batch) const;
@@ -147,8 +148,8 @@ class StepModel {
   const Numbers& numbers() const { return numbers_; }
 
  private:
-  StepModel(Setting setting, Numbers numbers, Efficiency efficiency,
-            const topology::Fabric& fabric);
+  StepModel(Setting setting, Numbers numbers, Efficiency efficiency, const topology::Fabric& fabric,
+            const StepModel* like);
   // The parts that replicas and offloading do not change, without the overhead.
   StepCost pipeline_parts(const StageCosts& costs, const layout::Layout& layout,
                           std::int64_t global_batch) const;
@@ -165,7 +166,6 @@ class StepModel {
   StageModel stages_;
   ParameterBytes bytes_;
   Flops useful_;
-  double parameters_ = 0;
   std::vector<int> layers_of_kind_;
 };
 

@@ -11,7 +11,8 @@ namespace celere::study {
 namespace {
 
 constexpr double difference = 1e-4;  // of an unknown, in its standard deviations
-constexpr double converged = 1e-7;   // relative progress of the objective
+constexpr double converged = 1e-5;   // relative progress of the objective
+constexpr int attempts = 8;          // steps with one Jacobian
 
 double square(double x) { return x * x; }
 
@@ -35,17 +36,21 @@ class Solver {
       ++now.iterations;
       const Eigen::MatrixXd jacobian = jacobian_at(now.x, errors);
       const double before = now.objective;
-      for (int attempt = 0; attempt < 8; ++attempt) {
+      // A Jacobian costs as much as an evaluation for each unknown, so it serves as long as it
+      // brings something.
+      for (int attempt = 0; attempt < attempts; ++attempt) {
         Fitted next = step(now, errors, jacobian, damping);
         std::vector<double> next_errors = errors_at(next.x);
         next.objective = objective(next_errors, next);
-        if (next.objective <= now.objective) {
-          now = std::move(next);
-          errors = std::move(next_errors);
-          damping = std::max(damping / 10, 1e-9);
-          break;
+        if (next.objective > now.objective) {
+          damping *= 10;
+          continue;
         }
-        damping *= 10;
+        const double progress = now.objective - next.objective;
+        now = std::move(next);
+        errors = std::move(next_errors);
+        damping = std::max(damping / 10, 1e-9);
+        if (progress <= converged * before) break;
       }
       if (before - now.objective <= converged * before) break;
     }

@@ -81,7 +81,6 @@ Result<cost::Setting> Predictor::setting_of(const RunInputs& row, spec::Model mo
   ASSIGN_OR_RETURN(setting.chip, entry(chips_, place.chip));
   ASSIGN_OR_RETURN(setting.cluster, entry(clusters_, place.cluster));
   ASSIGN_OR_RETURN(setting.stack, entry(stacks_, stack_name_of(row)));
-  apply_switches(row, setting.stack);
   ASSIGN_OR_RETURN(setting.precision, precision_of(row));
   setting.optimizer = optimizer_of(row);
   if (!row.sequence) return Error{ErrorCode::unsupported, "seq_len is empty", {}};
@@ -89,23 +88,44 @@ Result<cost::Setting> Predictor::setting_of(const RunInputs& row, spec::Model mo
   return setting;
 }
 
-Result<Prediction> Predictor::predict(const RunInputs& row) const {
+Result<PreparedRun> Predictor::prepare(const RunInputs& row) const {
   ASSIGN_OR_RETURN(RowModel shape, model_of(row, models_));
   ASSIGN_OR_RETURN(RowLayout plan, layout_of(row, shape.model));
-  ASSIGN_OR_RETURN(cost::Setting setting, setting_of(row, std::move(shape.model)));
-  setting.gpus = plan.layout.ranks();
-  make_room(setting.cluster, setting.gpus);
-  const layout::Shape counts = cost::shape_of(setting, plan.global_batch);
+  PreparedRun out;
+  out.row = row;
+  ASSIGN_OR_RETURN(out.setting, setting_of(row, std::move(shape.model)));
+  out.setting.gpus = plan.layout.ranks();
+  make_room(out.setting.cluster, out.setting.gpus);
+  const layout::Shape counts = cost::shape_of(out.setting, plan.global_batch);
   if (const auto broken = layout::illegal(plan.layout, counts)) {
     return Error{ErrorCode::unsupported, layout::explain(*broken, plan.layout, counts), {}};
   }
+  out.layout = plan.layout;
+  out.global_batch = plan.global_batch;
+  cost::Setting switched = out.setting;
+  apply_switches(row, switched.stack);
+  ASSIGN_OR_RETURN(out.like, cost::StepModel::of(std::move(switched)));
+  if (plan.recompute_is_open) recompute_least(*out.like, out.global_batch, out.layout);
+  out.filled = std::move(shape.filled);
+  out.filled.insert(out.filled.end(), plan.filled.begin(), plan.filled.end());
+  return out;
+}
+
+Result<Prediction> Predictor::predict(const RunInputs& row) const {
+  ASSIGN_OR_RETURN(const PreparedRun run, prepare(row));
+  return predict(run, [](spec::Stack&, spec::Chip&, spec::Cluster&) {});
+}
+
+Result<Prediction> Predictor::predict(const PreparedRun& run, const Adjust& adjust) {
+  cost::Setting setting = run.setting;
+  adjust(setting.stack, setting.chip, setting.cluster);
+  apply_switches(run.row, setting.stack);
   ASSIGN_OR_RETURN(const std::unique_ptr<cost::StepModel> model,
-                   cost::StepModel::of(std::move(setting)));
+                   cost::StepModel::of(std::move(setting), run.like.get()));
   const cost::Setting& of = model->setting();
   Prediction out;
-  out.global_batch = plan.global_batch;
-  out.layout = plan.layout;
-  if (plan.recompute_is_open) recompute_least(*model, out.global_batch, out.layout);
+  out.layout = run.layout;
+  out.global_batch = run.global_batch;
   out.cost = model->cost(out.layout, out.global_batch);
   out.fits = model->fits(out.cost);
   out.experts = of.model.experts.has_value();
@@ -115,8 +135,7 @@ Result<Prediction> Predictor::predict(const RunInputs& row) const {
   out.stack = of.stack.name;
   out.known_stack = of.stack.known;
   out.precision = of.precision;
-  out.filled = std::move(shape.filled);
-  out.filled.insert(out.filled.end(), plan.filled.begin(), plan.filled.end());
+  out.filled = run.filled;
   return out;
 }
 

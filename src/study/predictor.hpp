@@ -6,7 +6,9 @@
 // predict() is the promise that no answer is read.
 #pragma once
 
+#include <functional>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -37,6 +39,19 @@ struct Prediction {
   Bytes allocated() const;
 };
 
+// A row made ready: everything but what the numbers of its entries decide.
+struct PreparedRun {
+  RunInputs row;
+  cost::Setting setting;  // the entries as they stand in the catalogue, no switch thrown
+  layout::Layout layout;
+  std::int64_t global_batch = 0;
+  std::vector<std::string> filled;
+  std::shared_ptr<const cost::StepModel> like;  // what numbers do not change of it
+};
+
+// What a fit changes of the entries before the switches of a row are thrown.
+using Adjust = std::function<void(spec::Stack&, spec::Chip&, spec::Cluster&)>;
+
 class Predictor {
  public:
   // Reads all models, chips, clusters and stacks. Errors: of a wrong entry.
@@ -44,6 +59,11 @@ class Predictor {
 
   // Errors: the reason why there is no prediction, in words.
   Result<Prediction> predict(const RunInputs& row) const;
+
+  // The same in two parts.
+  Result<PreparedRun> prepare(const RunInputs& row) const;
+  // REQUIRES of `adjust`: no memory changes.
+  static Result<Prediction> predict(const PreparedRun& run, const Adjust& adjust);
 
  private:
   Result<cost::Setting> setting_of(const RunInputs& row, spec::Model model) const;

@@ -69,12 +69,18 @@ ErrorSummary summary_of(const std::vector<double>& errors) {
 }
 
 Validation validate(const Predictor& predictor, PublishedRuns runs) {
+  return validate([&](const PublishedRun& run) { return predictor.predict(run.inputs); },
+                  std::move(runs));
+}
+
+Validation validate(const std::function<Result<Prediction>(const PublishedRun&)>& predict,
+                    PublishedRuns runs) {
   Validation out;
   out.ignored_columns = std::move(runs.ignored);
   for (PublishedRun& run : runs.runs) {
     const bool counts = graded(run);
     out.graded += counts ? 1 : 0;
-    Result<Prediction> prediction = predictor.predict(run.inputs);
+    Result<Prediction> prediction = predict(run);
     if (!prediction.ok()) {
       out.skipped.push_back({std::move(run), prediction.error().message});
       continue;

@@ -7,6 +7,7 @@
 // stands at the row alone. The 90th percentile is interpolated between the two nearest rows.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -56,6 +57,9 @@ struct Validation {
   std::optional<ErrorSummary> memory;  // of allocated() against what was measured
 };
 
+// `predict` sees the whole row only to choose the numbers that its source had no part in.
+Validation validate(const std::function<Result<Prediction>(const PublishedRun&)>& predict,
+                    PublishedRuns runs);
 Validation validate(const Predictor& predictor, PublishedRuns runs);
 
 }  // namespace celere::study
