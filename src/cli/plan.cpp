@@ -1,6 +1,8 @@
 #include <memory>
 
+#include "base/clock.hpp"
 #include "base/files.hpp"
+#include "base/progress.hpp"
 #include "cli/verbs.hpp"
 #include "plan/planner.hpp"
 #include "report/plan_report.hpp"
@@ -30,7 +32,11 @@ int run_plan(const Flags& flags, const Common& common) {
   }
   const spec::Catalog catalog(*files, catalog_folders(common));
   ThreadPool threads(flags.threads);
+  const SystemClock clock;
+  Progress progress(clock, standard_error_terminal(), "searching layouts");
+  options.search.progress = [&](double share) { progress.update(share); };
   const auto plan = plan::make_plan(*std::move(run), catalog, options, threads);
+  progress.finish();
   if (!plan.ok()) return complain(plan.error().text());
   print(common.json ? report::plan_json(**plan) : report::plan_text(**plan));
   return (*plan)->answer.best.empty() ? exit_no : exit_fine;

@@ -1,6 +1,7 @@
 #include "plan/search.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <limits>
 #include <map>
 #include <set>
@@ -73,14 +74,17 @@ Answer answer_of(const Scene& scene, const Found& found) {
 // All of `cuts`, in rounds. `points` collects the distinct (time,
 // memory), `bests` the best objective of each cut.
 Found search_cuts(const Scene& scene, const std::vector<Layout>& cuts, ThreadPool& threads,
-                  std::vector<std::uint64_t>& points, std::map<Cut, double>& bests) {
+                  std::vector<std::uint64_t>& points, std::map<Cut, double>& bests,
+                  const std::function<void(double)>& progress = {}) {
   const double limit = scene.options().limit;
   Found found(scene.options().best);
+  std::atomic<std::size_t> done = 0;
   for (std::size_t from = 0; from < cuts.size(); from += cuts_a_round) {
     const std::size_t count = std::min(cuts_a_round, cuts.size() - from);
     std::vector<Found> parts(count, Found(scene.options().best));
     threads.for_each_index(count, [&](std::size_t i) {
       parts[i] = CutSearch(scene, std::min(limit, found.limit())).search(cuts[from + i]);
+      if (progress) progress(static_cast<double>(++done) / static_cast<double>(cuts.size()));
     });
     for (std::size_t i = 0; i < count; ++i) {
       found.merge(parts[i]);
@@ -120,7 +124,8 @@ Answer search(const cost::StepModel& model, const Objective& objective, const Sp
                      [&](const Layout& a, const Layout& b) { return best_of(a) < best_of(b); });
   }
   const Scene scene(model, objective, spaces.full, of_scene, threads);
-  Answer answer = answer_of(scene, search_cuts(scene, cuts, threads, points, bests));
+  Answer answer =
+      answer_of(scene, search_cuts(scene, cuts, threads, points, bests, options.progress));
   answer.distinct = static_cast<std::int64_t>(points.size());
   return answer;
 }

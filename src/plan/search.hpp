@@ -21,6 +21,7 @@
 // number of threads.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -35,6 +36,8 @@ struct SearchOptions {
   bool exhaustive = false;
   int best = 10;                // families, and how far the front reaches
   bool count_distinct = false;  // points whose time or memory is their own
+  // Told from any thread which share of the cuts is done; the answer does not depend on it.
+  std::function<void(double)> progress = {};
 };
 
 // What was not evaluated, or evaluated and refused, and why.
