@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <charconv>
 #include <filesystem>
 #include <fstream>
 
@@ -83,7 +84,10 @@ TEST(Processes, a_deadline_passes_and_the_process_goes_on) {
 TEST(Processes, killing_the_group_takes_grandchildren) {
   const auto process = started(shell("sleep 60 & echo $!; wait"));
   while (process->captured_output().empty()) process->wait(0.01_s);
-  const int grandchild = std::stoi(process->captured_output());
+  int grandchild = 0;
+  const std::string& number = process->captured_output();
+  std::from_chars(number.data(), number.data() + number.size(), grandchild);
+  ASSERT_GT(grandchild, 0);
   EXPECT_EQ(kill(grandchild, 0), 0);
   process->send_to_group(SIGKILL);
   ASSERT_TRUE(process->wait(10_s));

@@ -48,12 +48,17 @@ void CutSearch::count_bound(double bound, std::int64_t count) {
   bound_count_ += count;
 }
 
+void CutSearch::count_illegal(Illegal rule, const Layout& layout, const layout::Shape& shape) {
+  Broken& broken = illegal_[static_cast<std::size_t>(rule)];
+  if (broken.count++ == 0) broken.example = layout::explain(rule, layout, shape);
+}
+
 Found CutSearch::search(const Layout& cut) {
   layout::Shape shape = scene_.model().shape(1);
   shape.gpus = scene_.objective().ranks_max();
   const auto rule = layout::illegal(cut, shape);
   if (rule && (*rule <= Illegal::cp_heads || *rule == Illegal::ranks)) {
-    count_illegal(*rule);
+    count_illegal(*rule, cut, shape);
   } else {
     for (const int micro_batch : scene_.micro_batches()) {
       if (!search_micro_batch(cut, micro_batch)) break;
@@ -61,8 +66,7 @@ Found CutSearch::search(const Layout& cut) {
     }
   }
   for (std::size_t i = 0; i < illegal_.size(); ++i) {
-    if (illegal_[i] == 0) continue;
-    found_.add_pruned("", layout::reason(static_cast<Illegal>(i)), 0, illegal_[i]);
+    if (illegal_[i].count > 0) found_.add_illegal(static_cast<Illegal>(i), illegal_[i]);
   }
   const std::string group = fmt::format("tp = {}", cut.tp);
   if (bound_count_ > 0) found_.add_pruned(group, pruned_by_bound, bound_least_, bound_count_);
@@ -78,11 +82,11 @@ bool CutSearch::search_micro_batch(Layout layout, int micro_batch) {
       layout.ep = ep;
       layout.etp = etp;
       layout.dp = ep * etp;  // so that the experts fold, whatever dp will be
-      const auto rule =
-          layout::illegal(layout, scene_.model().shape(std::int64_t{layout.dp} * micro_batch));
+      const layout::Shape shape = scene_.model().shape(std::int64_t{layout.dp} * micro_batch);
+      const auto rule = layout::illegal(layout, shape);
       layout.dp = 1;
       if (rule && *rule < Illegal::expert_fold) {
-        count_illegal(*rule);
+        count_illegal(*rule, layout, shape);
         continue;
       }
       const LayerCosts costs = scene_.model().layer_costs(LayerSplit::of(layout));
@@ -106,11 +110,13 @@ void CutSearch::search_split(Layout layout, const LayerCosts& costs) {
     *time *= rounding;
   }
   const int tp_cp = layout.tp * layout.cp;
+  layout::Shape shape = scene_.model().shape(1);
+  shape.gpus = scene_.objective().ranks_max();
   for (const int pp : scene_.space().pp()) {
     layout.pp = pp;
     layout.dp = 1;
     if (layout.ranks() > scene_.objective().ranks_max()) {
-      count_illegal(Illegal::ranks);
+      count_illegal(Illegal::ranks, layout, shape);
       continue;
     }
     floor.slowest = slowest_of(compute, pp, scene_.layers_of_longest_stage(pp));
@@ -280,7 +286,7 @@ std::vector<Replicas> CutSearch::legal_ones(const std::vector<Replicas>& replica
     layout.dp = one.dp;
     shape.global_batch = scene_.training(one.training).legal_batch;
     if (const auto rule = layout::illegal(layout, shape)) {
-      count_illegal(*rule);
+      count_illegal(*rule, layout, shape);
     } else {
       legal.push_back(one);
     }

@@ -49,7 +49,8 @@ class CutSearch {
   // Those that are promising with the traffic of this order, at least of the floor's parameters.
   std::vector<Replicas> with_traffic(const std::vector<Replicas>& replicas, layout::Layout layout,
                                      const Floor& floor, Seconds once);
-  void count_illegal(layout::Illegal rule) { ++illegal_[static_cast<std::size_t>(rule)]; }
+  void count_illegal(layout::Illegal rule, const layout::Layout& layout,
+                     const layout::Shape& shape);
   void count_bound(double bound, std::int64_t count = 1);
   const std::vector<cost::StageKind>& kinds_of(const layout::Layout& layout);
 
@@ -57,7 +58,7 @@ class CutSearch {
   double limit_;
   Found found_;
   std::size_t micro_batch_place_ = 0;  // of scene_.micro_batches()
-  std::array<std::int64_t, layout::illegal_count> illegal_{};
+  std::array<Broken, layout::illegal_count> illegal_;
   std::int64_t bound_count_ = 0;
   double bound_least_ = 0;
   std::int64_t memory_count_ = 0;

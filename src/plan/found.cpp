@@ -17,6 +17,11 @@ bool same_family(const Candidate& a, const Candidate& b) {
 
 }  // namespace
 
+void Broken::add(const Broken& other) {
+  count += other.count;
+  if (example.empty()) example = other.example;
+}
+
 void Found::add(const Candidate& candidate) {
   add_to_tp(candidate);
   if (candidate.objective > limit()) return;
@@ -77,6 +82,7 @@ void Found::merge(const Found& other) {
   for (const auto& [key, reason] : other.pruned_) {
     add_pruned(key.first, key.second, reason.bound, reason.count);
   }
+  for (const auto& [rule, broken] : other.illegal_) add_illegal(rule, broken);
   if (other.too_big_ > 0) {
     add_too_big(other.smallest_, other.too_big_);
   }

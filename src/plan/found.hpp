@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "base/units.hpp"
-#include "layout/layout.hpp"
+#include "layout/legal.hpp"
 
 namespace celere::plan {
 
@@ -34,6 +34,14 @@ inline constexpr const char* pruned_by_bound = "cannot be better than what was f
 inline constexpr const char* pruned_by_memory = "one layer of a micro-batch does not fit";
 inline constexpr const char* pruned_by_budget = "limits.budget";
 
+// Groups of layouts that a rule forbids, and how one of them breaks it.
+struct Broken {
+  std::int64_t count = 0;
+  std::string example;
+  void add(const Broken& other);
+};
+using BrokenRules = std::map<layout::Illegal, Broken>;
+
 class Found {
  public:
   explicit Found(int best) : best_max_(best) {}
@@ -47,6 +55,7 @@ class Found {
   // `count` groups or layouts that were passed over; `bound` 0 where the reason is not a bound.
   void add_pruned(const std::string& group, const std::string& reason, double bound,
                   std::int64_t count = 1);
+  void add_illegal(layout::Illegal rule, const Broken& broken) { illegal_[rule].add(broken); }
   void merge(const Found& other);
 
   // The last of the best: a candidate above it changes neither them nor the front, which ends
@@ -63,6 +72,7 @@ class Found {
   };
   // By group and reason.
   const std::map<std::pair<std::string, std::string>, Reason>& pruned() const { return pruned_; }
+  const BrokenRules& illegal() const { return illegal_; }
   std::int64_t too_big() const { return too_big_; }
   const Candidate& smallest() const { return smallest_; }  // REQUIRES: too_big() > 0
 
@@ -79,6 +89,7 @@ class Found {
   std::vector<Candidate> front_;  // ascending objective, strictly descending memory
   std::map<int, Candidate> best_by_tp_;
   std::map<std::pair<std::string, std::string>, Reason> pruned_;
+  BrokenRules illegal_;
   std::int64_t too_big_ = 0;
   Candidate smallest_;
 };

@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "base/check.hpp"
 #include "base/written_units.hpp"
 #include "cost/batch.hpp"
 #include "plan/found.hpp"
@@ -110,11 +111,10 @@ std::optional<Infeasible> why_nothing(const Plan& plan) {
                         written(*plan.run.limits.budget)};
     }
   }
-  std::string reasons;
-  for (const Pruned& pruned : plan.answer.pruned)
-    reasons += (reasons.empty() ? "" : "; ") + pruned.reason;
-  return Infeasible{"what is legal", "no layout with these degrees is: " + reasons,
-                    fmt::format("{} GPUs", plan.model->setting().gpus)};
+  return Infeasible{
+      "what is legal",
+      fmt::format("no layout with these degrees is: {}", fmt::join(plan.answer.blocking, "; ")),
+      fmt::format("{} GPUs", plan.model->setting().gpus)};
 }
 
 // The step by the software's record; the tokens by the critical batch at the best batch; goodput by
@@ -125,7 +125,8 @@ void add_spreads(Plan& plan) {
   const bool experts = setting.model.experts.has_value();
   const spec::Fact<double>& low = experts ? spread.experts_low : spread.dense_low;
   const spec::Fact<double>& high = experts ? spread.experts_high : spread.dense_high;
-  plan.step_spread = {.low = low.value.value_or(0.79), .high = high.value.value_or(1.30)};
+  CHECK(low.known() && high.known());  // make_plan asks for them
+  plan.step_spread = {.low = *low.value, .high = *high.value};
   if (plan.answer.best.empty()) {
     plan.wall_spread = plan.step_spread;
     return;
@@ -171,6 +172,14 @@ void add_assumptions(Plan& plan) {
     list.push_back(fmt::format("failures {} a node (grade {}): {}", written(*rate.value),
                                spec::name_of(rate.grade), rate.source));
   }
+  const auto offloads = [](const Outcome& one) {
+    return one.layout.offload_activations || one.layout.offload_optimizer;
+  };
+  if (!plan.answer.best.empty() && offloads(plan.answer.best.front())) {
+    list.push_back(
+        "offloading to the host hides behind compute as far as the link carries it; what software "
+        "loses on the way is not published (offload_activations = false in [layout] forbids it)");
+  }
   if (plan.objective->dollars_unknown()) list.push_back(*plan.objective->dollars_unknown());
   if (!setting.cluster.note.empty())
     list.push_back(fmt::format("{}: {}", setting.cluster.name, setting.cluster.note));
@@ -184,6 +193,13 @@ Result<std::unique_ptr<Plan>> make_plan(spec::Run run, const spec::Catalog& cata
   plan->run = std::move(run);
   ASSIGN_OR_RETURN(cost::Setting setting, setting_of(plan->run, catalog));
   const std::optional<Infeasible> limit = beyond_limits(plan->run, setting);
+  const spec::StackSpread& spread = setting.stack.spread;
+  for (const auto* end :
+       {&spread.dense_low, &spread.dense_high, &spread.experts_low, &spread.experts_high}) {
+    if (auto known = end->needed_for("the interval of the step time"); !known.ok()) {
+      return known.error();
+    }
+  }
   ASSIGN_OR_RETURN(plan->model, cost::StepModel::of(std::move(setting)));
   const cost::StepModel& model = *plan->model;
   if (plan->run.tokens) {

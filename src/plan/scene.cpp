@@ -74,7 +74,7 @@ void Scene::add_pipelines() {
       layout.schedule = choice.schedule;
       layout.partition = choice.partition;
       if (const auto rule = layout::illegal(layout, shape)) {
-        ++illegal_[*rule];
+        illegal_[*rule].add({.count = 1, .example = layout::explain(*rule, layout, shape)});
         continue;
       }
       Pipeline pipeline{.choice = choice,

@@ -11,10 +11,10 @@
 //                               objective >= even * C / pp + uneven * (t - C / pp) + beside
 #pragma once
 
-#include <map>
 #include <vector>
 
 #include "base/thread_pool.hpp"
+#include "plan/found.hpp"
 #include "plan/objective.hpp"
 #include "plan/space.hpp"
 
@@ -70,7 +70,7 @@ class Scene {
   const std::vector<int>& micro_batches() const { return micro_batches_; }
 
   // Pipelines that no dp and no micro-batch makes legal, by rule.
-  const std::map<layout::Illegal, std::int64_t>& illegal() const { return illegal_; }
+  const BrokenRules& illegal() const { return illegal_; }
 
   // The degrees of data parallelism that a training allows with a micro-batch, ascending.
   const std::vector<int>& dp(int training, std::size_t micro_batch_place) const {
@@ -118,7 +118,7 @@ class Scene {
   std::vector<std::int64_t> tp_cp_;               // ascending
   std::vector<int> pp_;                           // ascending
   std::vector<std::vector<Pipeline>> pipelines_;  // by pp_
-  std::map<layout::Illegal, std::int64_t> illegal_;
+  BrokenRules illegal_;
   std::vector<Least> least_;  // by tp_cp, pp, micro-batch
 };
 

@@ -28,8 +28,14 @@ Outcome outcome_of(const Scene& scene, const Candidate& candidate) {
 
 std::vector<Pruned> pruned_of(const Scene& scene, Found found) {
   std::vector<Pruned> all;
-  for (const auto& [rule, count] : scene.illegal()) {
-    found.add_pruned("", layout::reason(rule), 0, count);
+  for (const auto& [rule, broken] : scene.illegal()) found.add_illegal(rule, broken);
+  for (const auto& [rule, broken] : found.illegal()) {
+    Pruned pruned;
+    pruned.reason = layout::reason(rule);
+    pruned.count = broken.count;
+    pruned.unit = "groups";
+    pruned.example = broken.example;
+    all.push_back(pruned);
   }
   for (const auto& [key, reason] : found.pruned()) {
     Pruned pruned;
@@ -51,6 +57,39 @@ std::vector<Pruned> pruned_of(const Scene& scene, Found found) {
   return all;
 }
 
+// Of the first of these that nothing passes: what makes a pipeline legal, what makes a cut legal,
+// the rest.
+std::vector<std::string> blocking_of(const Scene& scene, const Found& found) {
+  bool some_pipeline = false;
+  for (const int pp : scene.space().pp()) some_pipeline |= !scene.pipelines(pp).empty();
+  const auto of_cut = [](layout::Illegal rule) {
+    using layout::Illegal;
+    const bool of_experts = Illegal::experts_tp_without_sp <= rule && rule <= Illegal::expert_fold;
+    return rule <= Illegal::cp_heads && !of_experts;
+  };
+  std::int64_t illegal_cuts = 0;
+  for (const auto& [rule, broken] : found.illegal()) {
+    if (of_cut(rule)) illegal_cuts += broken.count;
+  }
+  const bool some_cut =
+      illegal_cuts < static_cast<std::int64_t>(scene.space().dense_splits().size());
+  std::vector<std::string> reasons;
+  for (const auto& [rule, broken] : some_pipeline ? found.illegal() : scene.illegal()) {
+    if (!some_pipeline || of_cut(rule) != some_cut) reasons.push_back(broken.example);
+  }
+  // That many ranks are too many says nothing where fewer are forbidden for another reason.
+  const auto too_many = found.illegal().find(layout::Illegal::ranks);
+  if (reasons.size() > 1 && too_many != found.illegal().end()) {
+    std::erase(reasons, too_many->second.example);
+  }
+  for (const auto& [key, reason] : found.pruned()) {
+    const std::string& text = key.second;
+    const bool told = std::find(reasons.begin(), reasons.end(), text) != reasons.end();
+    if (some_pipeline && some_cut && !told) reasons.push_back(text);
+  }
+  return reasons;
+}
+
 Answer answer_of(const Scene& scene, const Found& found) {
   Answer answer;
   answer.searched = found.searched;
@@ -65,6 +104,7 @@ Answer answer_of(const Scene& scene, const Found& found) {
   for (const auto& [tp, candidate] : found.best_by_tp()) {
     answer.best_by_tp.push_back(outcome_of(scene, candidate));
   }
+  if (found.best().empty()) answer.blocking = blocking_of(scene, found);
   if (found.best().empty() && found.too_big() > 0) {
     answer.nearest = outcome_of(scene, found.smallest());
   }

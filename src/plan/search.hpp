@@ -45,9 +45,10 @@ struct Pruned {
   std::string group;  // "tp = 2", or empty: all
   std::string reason;
   std::int64_t count = 0;
-  std::string unit;  // what is counted: "groups" of layouts, or "layouts"
-  double bound = 0;  // the least objective that any of them could have; 0: not of that kind
-  Bytes need;        // the least memory of those that do not fit; 0: not of that kind
+  std::string unit;     // what is counted: "groups" of layouts, or "layouts"
+  double bound = 0;     // the least objective that any of them could have; 0: not of that kind
+  Bytes need;           // the least memory of those that do not fit; 0: not of that kind
+  std::string example;  // where a rule is broken, with the amounts of one layout that breaks it
 };
 
 // Why there is no answer.
@@ -66,7 +67,8 @@ struct Answer {
   std::vector<Outcome> best_by_tp;  // the best that was evaluated for each tp
   std::vector<Pruned> pruned;
   std::optional<Infeasible> infeasible;
-  std::optional<Outcome> nearest;  // where nothing fits: the layout that needs least memory
+  std::vector<std::string> blocking;  // where nothing was evaluated: what stood in the way
+  std::optional<Outcome> nearest;     // where nothing fits: the layout that needs least memory
 };
 
 // The space to search, and a coarse part of it (plan/space.hpp) for the first bounds.

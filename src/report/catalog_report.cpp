@@ -7,6 +7,7 @@
 
 #include "base/written_units.hpp"
 #include "report/table.hpp"
+#include "spec/nearest.hpp"
 #include "spec/toml_tree.hpp"
 
 namespace celere::report {
@@ -116,9 +117,18 @@ Result<std::string> catalog_entry(const spec::Catalog& catalog, const std::strin
       return json.dump(2) + "\n";
     }
   }
+  std::vector<std::string> names;
+  for (const Kind kind : shown_kinds) {
+    names.emplace_back(spec::folder_of(kind));
+    const std::vector<std::string> of_kind = catalog.names(kind);
+    names.insert(names.end(), of_kind.begin(), of_kind.end());
+  }
+  const std::string near = spec::nearest(name, names);
+  const std::string advice = near.empty() ? "" : fmt::format(" (is \"{}\" meant?)", near);
   return Error{
       ErrorCode::not_found,
-      fmt::format("the catalogue has no entry \"{}\"; `celere catalog` lists what it knows", name),
+      fmt::format("the catalogue has no entry \"{}\"{}; `celere catalog` lists what it knows", name,
+                  advice),
       {}};
 }
 

@@ -86,6 +86,7 @@ Json pruned_json(const plan::Pruned& pruned) {
                {"reason", pruned.reason},
                {"count", pruned.count},
                {"counted", pruned.unit}};
+  json["example"] = pruned.example.empty() ? Json(nullptr) : Json(pruned.example);
   json["bound"] = pruned.bound > 0 ? Json(pruned.bound) : Json(nullptr);
   json["need_bytes"] = pruned.need > Bytes{} ? Json(pruned.need.in_base()) : Json(nullptr);
   return json;

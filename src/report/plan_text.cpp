@@ -31,8 +31,9 @@ std::string head(const Plan& plan) {
   text += fmt::format("; {} (at a small batch), sequences of {}, {}, {}\n", written(plan.tokens),
                       written_count(static_cast<double>(s.sequence)), spec::name_of(s.precision),
                       spec::name_of(s.optimizer));
-  text += fmt::format("  {} ({}): at most {} x {}; software: {}\n", s.cluster.title, s.cluster.name,
-                      written_count(static_cast<double>(s.gpus)), s.chip.title, s.stack.name);
+  text +=
+      fmt::format("  {} ({}):\n  at most {} x {}; software: {}\n", s.cluster.title, s.cluster.name,
+                  written_count(static_cast<double>(s.gpus)), s.chip.title, s.stack.name);
   return text;
 }
 

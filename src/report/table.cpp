@@ -9,6 +9,16 @@
 #include "base/check.hpp"
 
 namespace celere::report {
+namespace {
+
+// Columns of UTF-8 text, one for each character.
+std::size_t columns_of(const std::string& text) {
+  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
+    return (static_cast<unsigned char>(c) & 0xc0) != 0x80;
+  }));
+}
+
+}  // namespace
 
 Table::Table(std::vector<std::pair<std::string, Align>> columns) : columns_(std::move(columns)) {}
 
@@ -20,8 +30,8 @@ void Table::row(std::vector<std::string> cells) {
 std::string Table::text(int indent) const {
   std::vector<std::size_t> widths;
   for (std::size_t i = 0; i < columns_.size(); ++i) {
-    std::size_t width = columns_[i].first.size();
-    for (const auto& cells : rows_) width = std::max(width, cells[i].size());
+    std::size_t width = columns_of(columns_[i].first);
+    for (const auto& cells : rows_) width = std::max(width, columns_of(cells[i]));
     widths.push_back(width);
   }
   std::string out;
