@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "base/csv.hpp"
 #include "cli/verbs.hpp"
 
 namespace celere::cli {
@@ -15,6 +16,16 @@ std::vector<std::string> catalog_folders(const Common& common) {
     folders.push_back(fmt::format("{}/.config/celere/catalog", home));
   }
   return folders;
+}
+
+Result<study::PublishedRuns> published_runs(const Files& files, const std::string& file) {
+  std::string content(study::embedded_published_runs());
+  if (!file.empty()) {
+    ASSIGN_OR_RETURN(content, files.read(file));
+  }
+  ASSIGN_OR_RETURN(const CsvTable table,
+                   parse_csv(content, file.empty() ? "catalog/published/runs.csv" : file));
+  return study::read_published_runs(table);
 }
 
 int print(const std::string& text) {
@@ -38,6 +49,7 @@ int main(int argc, char** argv) {
   app.add_option("--catalog", common.catalog_folders, "look for entries in this folder first");
   add_plan(app, common);
   add_validate(app, common);
+  add_fit(app, common);
   add_catalog(app, common);
   try {
     app.parse(argc, argv);

@@ -1,6 +1,5 @@
 #include <memory>
 
-#include "base/csv.hpp"
 #include "base/files.hpp"
 #include "cli/verbs.hpp"
 #include "report/validate_report.hpp"
@@ -15,19 +14,8 @@ struct Flags {
 };
 
 int run_validate(const Flags& flags, const Common& common) {
-  const std::string& runs_file = flags.runs_file;
   const std::unique_ptr<Files> files = local_files();
-  std::string content(study::embedded_published_runs());
-  std::string name = "catalog/published/runs.csv";
-  if (!runs_file.empty()) {
-    Result<std::string> read = files->read(runs_file);
-    if (!read.ok()) return complain(read.error().text());
-    content = *std::move(read);
-    name = runs_file;
-  }
-  const Result<CsvTable> table = parse_csv(content, name);
-  if (!table.ok()) return complain(table.error().text());
-  Result<study::PublishedRuns> runs = study::read_published_runs(*table);
+  Result<study::PublishedRuns> runs = published_runs(*files, flags.runs_file);
   if (!runs.ok()) return complain(runs.error().text());
   const spec::Catalog catalog(*files, catalog_folders(common));
   const Result<study::Predictor> predictor = study::Predictor::of(catalog);

@@ -7,6 +7,9 @@
 #include <string>
 #include <vector>
 
+#include "base/files.hpp"
+#include "study/published_run.hpp"
+
 namespace celere::cli {
 
 inline constexpr int exit_fine = 0;
@@ -23,6 +26,10 @@ struct Common {
 void add_plan(CLI::App& app, Common& common);
 void add_catalog(CLI::App& app, Common& common);
 void add_validate(CLI::App& app, Common& common);
+void add_fit(CLI::App& app, Common& common);
+
+// Of a file, or where its name is empty those that come with the program.
+Result<study::PublishedRuns> published_runs(const Files& files, const std::string& file);
 
 // The user's own catalogue: $XDG_CONFIG_HOME/celere/catalog.
 std::vector<std::string> catalog_folders(const Common& common);

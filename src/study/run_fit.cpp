@@ -45,8 +45,7 @@ FittedNumbers RunFit::without(const std::string& family, ThreadPool& threads,
   for (const Row& row : rows_) {
     if (row.family == family) continue;
     rows.push_back(&row);
-    const cost::Setting& setting = row.run.setting;
-    unknowns.observe(setting.stack, setting.chip, setting.precision);
+    unknowns.observe(row.run);
     count[row.family] += 1;
     problem.groups.push_back(groups.try_emplace(row.group, groups.size()).first->second);
   }

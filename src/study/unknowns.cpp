@@ -193,16 +193,19 @@ bool Unknowns::belongs(const Parts& parts, const spec::Stack& stack) const {
   });
 }
 
-void Unknowns::observe(const spec::Stack& stack, const spec::Chip& chip, Precision precision) {
+void Unknowns::observe(const PreparedRun& run) {
+  const spec::Stack& stack = run.setting.stack;
   for (std::size_t i = 0; i < parts_.size(); ++i) {
     Parts& parts = parts_[i];
     if (parts.number.own == 0) continue;
     std::string entry;
-    if (parts.number.of == FittedOf::stack && belongs(parts, stack) && stack.known) {
+    if (parts.number.of == FittedOf::stack && belongs(parts, stack) && stack.known &&
+        plays_a_part(parts.number.key, run)) {
       entry = stack.name;
     }
-    if (parts.number.of == FittedOf::sustained && same_rate(parts.number.key, precision)) {
-      entry = die_of(chip);
+    if (parts.number.of == FittedOf::sustained &&
+        same_rate(parts.number.key, run.setting.precision)) {
+      entry = die_of(run.setting.chip);
     }
     if (entry.empty() || !parts.own.try_emplace(entry, unknowns_.size()).second) continue;
     unknowns_.push_back({.name = fmt::format("{} of {}", parts.number.name, entry),
@@ -249,6 +252,18 @@ void Unknowns::apply(const std::vector<double>& x, spec::Stack& stack, spec::Chi
         break;
     }
   }
+}
+
+std::optional<double> Unknowns::own_of_stack(const std::string& key, const std::string& stack,
+                                             const std::vector<double>& x) const {
+  for (const Parts& parts : parts_) {
+    if (parts.number.of != FittedOf::stack || parts.number.key != key) continue;
+    if (parts.number.only == stack && parts.common)
+      return x[*parts.common] - unknowns_[*parts.common].prior;
+    const auto own = parts.own.find(stack);
+    if (parts.number.only.empty() && own != parts.own.end()) return x[own->second];
+  }
+  return std::nullopt;
 }
 
 bool Unknowns::concerns(std::size_t unknown, const PreparedRun& run) const {

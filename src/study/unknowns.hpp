@@ -48,8 +48,8 @@ class Unknowns {
  public:
   explicit Unknowns(std::vector<FittedNumber> numbers);
 
-  // Makes the own parts that an observation with these entries can tell something of.
-  void observe(const spec::Stack& stack, const spec::Chip& chip, spec::Precision precision);
+  // Makes the own parts that this run can tell something of.
+  void observe(const PreparedRun& run);
 
   const std::vector<Unknown>& unknowns() const { return unknowns_; }
   std::vector<double> start() const;  // the priors
@@ -57,6 +57,10 @@ class Unknowns {
   // Puts the numbers at x into the entries.
   void apply(const std::vector<double>& x, spec::Stack& stack, spec::Chip& chip,
              spec::Cluster& cluster) const;
+
+  // How far a stack's number is from the common one, in its form; nothing where it has no own part.
+  std::optional<double> own_of_stack(const std::string& key, const std::string& stack,
+                                     const std::vector<double>& x) const;
 
   // Whether the step time of a run can depend on an unknown.
   bool concerns(std::size_t unknown, const PreparedRun& run) const;
