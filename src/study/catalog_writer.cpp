@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <cmath>
-#include <regex>
 
 #include "spec/catalog.hpp"
 
@@ -44,9 +43,11 @@ std::string joined(const std::vector<std::string>& lines) {
 
 // "[peak]  # dense" and "[[tier]]" name tables.
 std::string table_of(const std::string& line, const std::string& before) {
-  static const std::regex header(R"(^\[+([A-Za-z0-9_.]+)\]+.*$)");
-  std::smatch match;
-  return std::regex_match(line, match, header) ? match[1].str() : before;
+  if (!line.starts_with('[')) return before;
+  const std::size_t from = line.find_first_not_of('[');
+  const std::size_t to = line.find(']');
+  return from == std::string::npos || to == std::string::npos ? before
+                                                              : line.substr(from, to - from);
 }
 
 class EntryWriter {
@@ -167,7 +168,6 @@ std::string three_digits_of(double value, bool time) {
 
 bool replace_fitted(std::string& toml, const std::string& table, const std::string& key,
                     const std::string& value) {
-  static const std::regex is(R"(is = ("[^"]*"|[^,]*),)");
   std::vector<std::string> lines = lines_of(toml);
   std::string at;
   bool found = false;
@@ -176,9 +176,15 @@ bool replace_fitted(std::string& toml, const std::string& table, const std::stri
     const bool right = at == table && line.starts_with(key + " = {") &&
                        line.find("grade = \"fitted\"") != std::string::npos;
     if (!right) continue;
+    const std::size_t is = line.find("is = ");
+    if (is == std::string::npos) continue;
+    const std::size_t from = is + 5;
+    // A text may hold a comma; a number ends at the first.
+    const std::size_t quote = line[from] == '"' ? line.find('"', from + 1) : from;
+    const std::size_t to = line.find(',', quote);
+    if (to == std::string::npos) continue;
+    line.replace(from, to - from, value);
     found = true;
-    line = std::regex_replace(line, is, fmt::format("is = {},", value),
-                              std::regex_constants::format_first_only);
   }
   if (found) toml = joined(lines);
   return found;
