@@ -19,14 +19,15 @@ int run_fit(const Flags& flags, const Common& common) {
   const spec::Catalog catalog(*files, catalog_folders(common));
   const Result<study::Predictor> predictor = study::Predictor::of(catalog);
   if (!predictor.ok()) return complain(predictor.error().text());
-  auto unknowns = study::parse_unknowns(study::embedded_unknowns());
+  const auto unknowns = study::parse_unknowns(study::embedded_unknowns());
   if (!unknowns.ok()) return complain(unknowns.error().text());
   ThreadPool threads;
-  const study::RunFit fit(*predictor, runs->runs, *std::move(unknowns));
+  const study::RunFit fit(*predictor, runs->runs, *unknowns);
   const study::FittedNumbers numbers = fit.without("", threads);
   print(common.json ? report::fit_json(numbers) : report::fit_text(numbers, fit.rows()));
   if (flags.folder.empty()) return exit_fine;
-  const auto written = study::write_numbers(*files, flags.folder, numbers);
+  const study::LeaveOneOut left_out = study::leave_one_out(*predictor, *runs, *unknowns, threads);
+  const auto written = study::write_numbers(*files, flags.folder, numbers, left_out.intervals);
   if (!written.ok()) return complain(written.error().text());
   return exit_fine;
 }

@@ -25,7 +25,7 @@ int run_validate(const Flags& flags, const Common& common) {
     const auto unknowns = study::parse_unknowns(study::embedded_unknowns());
     if (!unknowns.ok()) return complain(unknowns.error().text());
     ThreadPool threads;
-    validation = study::leave_one_out(*predictor, *runs, *unknowns, threads);
+    validation = study::leave_one_out(*predictor, *runs, *unknowns, threads).validation;
   } else {
     validation = study::validate(*predictor, *std::move(runs));
   }

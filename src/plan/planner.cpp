@@ -123,8 +123,8 @@ void add_spreads(Plan& plan) {
   const cost::Setting& setting = plan.model->setting();
   const spec::StackSpread& spread = setting.stack.spread;
   const bool experts = setting.model.experts.has_value();
-  const spec::Fact<double>& low = experts ? spread.experts_low : spread.dense_low;
-  const spec::Fact<double>& high = experts ? spread.experts_high : spread.dense_high;
+  const spec::Fact<double>& low = spread.low(experts);
+  const spec::Fact<double>& high = spread.high(experts);
   CHECK(low.known() && high.known());  // make_plan asks for them
   plan.step_spread = {.low = *low.value, .high = *high.value};
   if (plan.answer.best.empty()) {

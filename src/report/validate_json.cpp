@@ -106,6 +106,9 @@ std::string validate_json(const Validation& validation) {
                     {"graded_rows", validation.graded},
                     {"graded_rows_predicted", validation.graded_predicted},
                     {"graded_rows_too_large", validation.too_large},
+                    {"share_inside", validation.inside},
+                    {"share_inside_nested",
+                     validation.inside_nested ? Json(*validation.inside_nested) : Json(nullptr)},
                     {"ignored_columns", validation.ignored_columns}};
   return out.dump(2) + "\n";
 }

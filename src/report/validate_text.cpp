@@ -58,6 +58,13 @@ std::string headline(const Validation& validation) {
   }
   out += fmt::format("{} of the runs of grades A and B do not fit by our count\n\n",
                      validation.too_large);
+  out += fmt::format("{:.0f} % of the measured step times lie inside the 80 % intervals",
+                     100 * validation.inside);
+  if (validation.inside_nested) {
+    out += fmt::format("; {:.0f} % inside intervals that their source had no part in",
+                       100 * *validation.inside_nested);
+  }
+  out += "\n\n";
   return out;
 }
 

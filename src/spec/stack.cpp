@@ -138,7 +138,8 @@ StackSpread read_spread(const TomlTable& table) {
   return {.dense_low = read_end(table, "dense_low", least, 1),
           .dense_high = read_end(table, "dense_high", 1, most),
           .experts_low = read_end(table, "experts_low", least, 1),
-          .experts_high = read_end(table, "experts_high", 1, most)};
+          .experts_high = read_end(table, "experts_high", 1, most),
+          .incomplete = read_end(table, "incomplete", 1, most)};
 }
 
 }  // namespace
@@ -160,10 +161,12 @@ Result<Stack> parse_stack(std::string_view toml, std::string name, const Stack* 
   stack.fused_loss = root.boolean_or("fused_loss", false);
   stack.zero1_all_reduce = root.boolean_or("zero1_all_reduce", false);
   stack.schedules = read_schedules(root);
-  const std::optional<TomlTable> spread =
-      common == nullptr ? root.table("spread") : root.table_if("spread");
-  stack.spread = spread ? read_spread(*spread) : common->spread;
+  if (common == nullptr) {
+    stack.spread = read_spread(root.table("spread"));
+    stack.known_spread = read_spread(root.table("spread_known"));
+  }
   stack.known = root.boolean_or("known", true);
+  if (common != nullptr) stack.spread = stack.known ? common->known_spread : common->spread;
   RETURN_IF_ERROR(document->finish());
   return stack;
 }

@@ -19,6 +19,10 @@ namespace celere::spec {
 struct StackSpread {
   Fact<double> dense_low, dense_high;
   Fact<double> experts_low, experts_high;
+  Fact<double> incomplete;  // times as wide, as logarithms, where a run does not say everything
+
+  const Fact<double>& low(bool experts) const { return experts ? experts_low : dense_low; }
+  const Fact<double>& high(bool experts) const { return experts ? experts_high : dense_high; }
 };
 
 struct Stack {
@@ -63,7 +67,8 @@ struct Stack {
   bool fused_loss = false;                  // head and loss in pieces: the logits are never whole
   bool zero1_all_reduce = false;            // ZeRO 1 reduces with an all-reduce (DeepSpeed)
   std::vector<layout::Schedule> schedules;  // what it can run
-  StackSpread spread;                       // measured on runs of this stack
+  StackSpread spread;                       // what it is to be used with
+  StackSpread known_spread;                 // of the common entry: for software that is known
   bool known = true;                        // false: the entry for software that nobody measured
 };
 

@@ -47,10 +47,18 @@ activation_factor = { is = 1.0, grade = "assumption", from = "a test" }
 fragmentation_share = { is = 0.03, grade = "assumption", from = "a test" }
 
 [spread]
+dense_low = { is = 0.82, grade = "fitted", from = "a test" }
+dense_high = { is = 1.3, grade = "fitted", from = "a test" }
+experts_low = { is = 0.75, grade = "fitted", from = "a test" }
+experts_high = { is = 1.45, grade = "fitted", from = "a test" }
+incomplete = { is = 1.5, grade = "fitted", from = "a test" }
+
+[spread_known]
 dense_low = { is = 0.92, grade = "fitted", from = "a test" }
 dense_high = { is = 1.1, grade = "fitted", from = "a test" }
 experts_low = { is = 0.85, grade = "fitted", from = "a test" }
 experts_high = { is = 1.25, grade = "fitted", from = "a test" }
+incomplete = { is = 1.2, grade = "fitted", from = "a test" }
 )";
 
 std::string with(std::string_view part, std::string_view replacement) {
@@ -82,7 +90,8 @@ TEST(ParseStack, reads_every_key) {
   EXPECT_FALSE(stack->host_time_experts.known());
   EXPECT_EQ(stack->schedules,
             (std::vector{layout::Schedule::one_f_one_b, layout::Schedule::dual_pipe}));
-  EXPECT_EQ(*stack->spread.experts_high.value, 1.25);
+  EXPECT_EQ(*stack->spread.experts_high.value, 1.45);
+  EXPECT_EQ(*stack->known_spread.experts_high.value, 1.25);
 }
 
 TEST(ParseStack, names_a_schedule_that_does_not_exist_and_those_that_do) {
@@ -115,9 +124,9 @@ TEST(ParseStack, refuses_numbers_that_cannot_be) {
   EXPECT_EQ(message_of(with("is = 1.2,", "is = 0,")),
             "stacks/x.toml:4: memory_factor: must lie between 0.001 and 1000");
   EXPECT_EQ(message_of(with("is = 0.92", "is = 1.92")),
-            "stacks/x.toml:35: spread.dense_low: must be above 0 and at most 1");
+            "stacks/x.toml:42: spread_known.dense_low: must be above 0 and at most 1");
   EXPECT_EQ(message_of(with("is = 1.1,", "is = 0.9,")),
-            "stacks/x.toml:36: spread.dense_high: must be at least 1");
+            "stacks/x.toml:43: spread_known.dense_high: must be at least 1");
 }
 
 TEST(ParseStack, names_a_unit_that_is_missing_and_a_key_that_nobody_knows) {
@@ -136,10 +145,12 @@ TEST(Stacks, of_the_catalogue_are_wider_where_nothing_was_measured) {
   ASSERT_TRUE(unknown.ok() && core.ok());
   EXPECT_FALSE(unknown->known);
   EXPECT_TRUE(core->known);
-  EXPECT_EQ(*unknown->spread.dense_low.value, 0.88);
-  EXPECT_EQ(*unknown->spread.experts_high.value, 1.30);
-  EXPECT_LT(*unknown->spread.dense_low.value, *core->spread.dense_low.value);
-  EXPECT_GT(*unknown->spread.experts_high.value, *core->spread.experts_high.value);
+  for (const bool experts : {false, true}) {
+    const auto width = [&](const Stack& stack) {
+      return *stack.spread.high(experts).value / *stack.spread.low(experts).value;
+    };
+    EXPECT_GT(width(*unknown), width(*core));
+  }
 }
 
 }  // namespace

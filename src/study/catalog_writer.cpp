@@ -129,6 +129,19 @@ void write_stack(const spec::Stack& stack, const FittedNumbers& numbers, EntryWr
   }
 }
 
+void write_spreads(const Intervals& intervals, EntryWriter& entry) {
+  for (const bool known : {false, true}) {
+    const char* table = known ? "spread_known" : "spread";
+    for (const bool experts : {false, true}) {
+      const Spread spread = intervals.at(known, experts, true);
+      const char* kind = experts ? "experts" : "dense";
+      entry.put(table, fmt::format("{}_low", kind), number_text(spread.low));
+      entry.put(table, fmt::format("{}_high", kind), number_text(spread.high));
+    }
+    entry.put(table, "incomplete", number_text(intervals.incomplete));
+  }
+}
+
 void write_chip(const spec::Chip& chip, const FittedNumbers& numbers, EntryWriter& entry) {
   spec::Chip changed = chip;
   spec::Stack stack;
@@ -191,7 +204,8 @@ bool replace_fitted(std::string& toml, const std::string& table, const std::stri
 }
 
 Result<std::vector<WrittenNumber>> write_numbers(Files& files, const std::string& folder,
-                                                 const FittedNumbers& numbers) {
+                                                 const FittedNumbers& numbers,
+                                                 const Intervals& intervals) {
   const spec::Catalog catalog(files, {folder});
   std::vector<WrittenNumber> all;
   for (const Kind kind : {Kind::stack, Kind::chip, Kind::cluster}) {
@@ -204,6 +218,7 @@ Result<std::vector<WrittenNumber>> write_numbers(Files& files, const std::string
       if (kind == Kind::stack) {
         ASSIGN_OR_RETURN(const spec::Stack stack, catalog.stack(name));
         write_stack(stack, numbers, entry);
+        if (name == spec::common_stack) write_spreads(intervals, entry);
       } else if (kind == Kind::chip) {
         ASSIGN_OR_RETURN(const spec::Chip chip, catalog.chip(name));
         write_chip(chip, numbers, entry);

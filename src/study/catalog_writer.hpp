@@ -20,7 +20,8 @@ struct WrittenNumber {
 
 // Changes files under `folder` (as catalog/). Errors: io; bad_input where an entry does not parse.
 Result<std::vector<WrittenNumber>> write_numbers(Files& files, const std::string& folder,
-                                                 const FittedNumbers& numbers);
+                                                 const FittedNumbers& numbers,
+                                                 const Intervals& intervals);
 
 // The number in a text with so many digits: "1.08", "4.3 ms".
 std::string three_digits_of(double value, bool time);

@@ -42,10 +42,13 @@ void recompute_least(const cost::StepModel& model, std::int64_t global_batch,
   layout.recompute_layers = high < all ? high : 0;
 }
 
-Spread spread_of(const spec::StackSpread& spread, bool experts) {
-  const spec::Fact<double>& low = experts ? spread.experts_low : spread.dense_low;
-  const spec::Fact<double>& high = experts ? spread.experts_high : spread.dense_high;
-  return {low.value.value_or(1), high.value.value_or(1)};
+// Wider where a row leaves fields empty.
+Result<Spread> spread_of(const spec::StackSpread& spread, bool experts, bool complete) {
+  const std::string what = "the interval of the step time";
+  ASSIGN_OR_RETURN(const double low, spread.low(experts).needed_for(what));
+  ASSIGN_OR_RETURN(const double high, spread.high(experts).needed_for(what));
+  ASSIGN_OR_RETURN(const double wider, spread.incomplete.needed_for(what));
+  return raised({low, high}, complete ? 1 : wider);
 }
 
 }  // namespace
@@ -129,7 +132,9 @@ Result<Prediction> Predictor::predict(const PreparedRun& run, const Adjust& adju
   out.cost = model->cost(out.layout, out.global_batch);
   out.fits = model->fits(out.cost);
   out.experts = of.model.experts.has_value();
-  out.step = spread_around(out.cost.time, spread_of(of.stack.spread, out.experts));
+  ASSIGN_OR_RETURN(const Spread spread,
+                   spread_of(of.stack.spread, out.experts, run.filled.empty()));
+  out.step = spread_around(out.cost.time, spread);
   out.chip = of.chip.name;
   out.cluster = of.cluster.name;
   out.stack = of.stack.name;

@@ -11,6 +11,41 @@ namespace {
 constexpr int iterations = 6;
 constexpr double source_weight = -0.25;  // exponent of the number of its rows
 
+// The errors of the rows that count, each with whether another source knows its software.
+void set_intervals(LeaveOneOut& out) {
+  std::map<std::string, std::set<std::string>> sources;  // of a stack
+  for (const RunResult& result : out.validation.results) {
+    if (result.signed_error() && result.counts()) {
+      sources[result.prediction.stack].insert(result.run.family);
+    }
+  }
+  const auto known = [&](const RunResult& result) {
+    std::set<std::string> others = sources[result.prediction.stack];
+    others.erase(result.run.family);
+    return result.prediction.known_stack && !others.empty();
+  };
+  std::vector<LeftOut> rows;
+  for (const RunResult& result : out.validation.results) {
+    if (!result.signed_error() || !result.counts()) continue;
+    rows.push_back({.family = result.run.family,
+                    .residual = -*result.signed_error(),
+                    .known = known(result),
+                    .experts = result.prediction.experts,
+                    .complete = result.prediction.filled.empty()});
+  }
+  if (rows.empty()) return;
+  out.intervals = intervals_of(rows);
+  for (RunResult& result : out.validation.results) {
+    const Prediction& prediction = result.prediction;
+    const Spread spread =
+        out.intervals.at(known(result), prediction.experts, prediction.filled.empty());
+    result.prediction.step = spread_around(prediction.cost.time, spread);
+  }
+  const Coverage coverage = coverage_of(rows, out.intervals);
+  out.validation.inside = coverage.inside;
+  out.validation.inside_nested = coverage.nested;
+}
+
 }  // namespace
 
 RunFit::RunFit(const Predictor& predictor, const std::vector<PublishedRun>& runs,
@@ -79,15 +114,16 @@ FittedNumbers RunFit::without(const std::string& family, ThreadPool& threads,
   return {.unknowns = std::move(unknowns), .fitted = std::move(fitted)};
 }
 
-Validation leave_one_out(const Predictor& predictor, const PublishedRuns& runs,
-                         const std::vector<FittedNumber>& numbers, ThreadPool& threads) {
+LeaveOneOut leave_one_out(const Predictor& predictor, const PublishedRuns& runs,
+                          const std::vector<FittedNumber>& numbers, ThreadPool& threads) {
   const RunFit run_fit(predictor, runs.runs, numbers);
   const FittedNumbers all = run_fit.without("", threads);
   std::map<std::string, FittedNumbers> left_out;
   for (const std::string& family : run_fit.families()) {
     left_out.emplace(family, run_fit.without(family, threads, &all));
   }
-  return validate(
+  LeaveOneOut out;
+  out.validation = validate(
       [&](const PublishedRun& run) -> Result<Prediction> {
         ASSIGN_OR_RETURN(const PreparedRun prepared, predictor.prepare(run.inputs));
         const auto found = left_out.find(run.family);
@@ -98,6 +134,8 @@ Validation leave_one_out(const Predictor& predictor, const PublishedRuns& runs,
             });
       },
       runs);
+  set_intervals(out);
+  return out;
 }
 
 }  // namespace celere::study

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/thread_pool.hpp"
+#include "study/intervals.hpp"
 #include "study/predictor.hpp"
 #include "study/unknowns.hpp"
 #include "study/validation.hpp"
@@ -51,9 +52,11 @@ class RunFit {
   std::vector<FittedNumber> numbers_;
 };
 
-// Each row predicted by a fit that has not seen its source. `validation` gives the rows and is
-// otherwise as it was.
-Validation leave_one_out(const Predictor& predictor, const PublishedRuns& runs,
-                         const std::vector<FittedNumber>& numbers, ThreadPool& threads);
+struct LeaveOneOut {
+  Validation validation;  // each row predicted by a fit that has not seen its source
+  Intervals intervals;    // of those predictions' errors; what the validation's intervals are
+};
+LeaveOneOut leave_one_out(const Predictor& predictor, const PublishedRuns& runs,
+                          const std::vector<FittedNumber>& numbers, ThreadPool& threads);
 
 }  // namespace celere::study

@@ -33,6 +33,17 @@ Summaries summaries_by(const std::vector<RunResult>& results, const KeyOf& key) 
   return summaries;
 }
 
+double share_inside(const std::vector<RunResult>& results) {
+  int rows = 0, inside = 0;
+  for (const RunResult& result : results) {
+    if (!result.run.measured.step || !result.counts()) continue;
+    const Interval<Seconds>& step = result.prediction.step;
+    ++rows;
+    inside += step.low <= *result.run.measured.step && *result.run.measured.step <= step.high;
+  }
+  return rows == 0 ? 0 : static_cast<double>(inside) / rows;
+}
+
 void summarize_memory(Validation& out) {
   std::vector<double> errors;
   for (const RunResult& result : out.results) {
@@ -100,6 +111,7 @@ Validation validate(const std::function<Result<Prediction>(const PublishedRun&)>
       out.results, [](const RunResult& r) { return r.prediction.experts ? "moe" : "dense"; });
   out.by_stack = summaries_by(out.results, [](const RunResult& r) { return r.prediction.stack; });
   summarize_memory(out);
+  out.inside = share_inside(out.results);
   return out;
 }
 

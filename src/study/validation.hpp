@@ -51,9 +51,13 @@ struct Validation {
   std::vector<std::string> ignored_columns;
   std::optional<ErrorSummary> overall;  // nothing where no row was measured
   Summaries by_source, by_chip, by_precision, by_kind, by_stack;
-  int graded = 0;                      // rows that count, predicted or skipped
-  int graded_predicted = 0;            // of those, predicted
-  int too_large = 0;                   // of those, that do not fit by our count
+  int graded = 0;            // rows that count, predicted or skipped
+  int graded_predicted = 0;  // of those, predicted
+  int too_large = 0;         // of those, that do not fit by our count
+  // Of measured rows, inside low to high; and where each source was left out, inside what the other
+  // sources' intervals say.
+  double inside = 0;
+  std::optional<double> inside_nested;
   std::optional<ErrorSummary> memory;  // of allocated() against what was measured
 };
 
