@@ -3,6 +3,7 @@
 #include "base/files.hpp"
 #include "cli/verbs.hpp"
 #include "report/validate_report.hpp"
+#include "study/bounds.hpp"
 #include "study/run_fit.hpp"
 
 namespace celere::cli {
@@ -29,7 +30,13 @@ int run_validate(const Flags& flags, const Common& common) {
   } else {
     validation = study::validate(*predictor, *std::move(runs));
   }
-  return print(common.json ? report::validate_json(validation) : report::validate_text(validation));
+  print(common.json ? report::validate_json(validation) : report::validate_text(validation));
+  if (!flags.runs_file.empty() || flags.leave_one_out) return exit_fine;
+  const Result<study::Bounds> bounds = study::parse_bounds(study::embedded_bounds());
+  if (!bounds.ok()) return complain(bounds.error().text());
+  const std::vector<std::string> broken = study::broken(*bounds, validation);
+  for (const std::string& bound : broken) complain("catalog/published/bounds.toml: " + bound);
+  return broken.empty() ? exit_fine : exit_no;
 }
 
 }  // namespace

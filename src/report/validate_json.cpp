@@ -99,6 +99,14 @@ std::string validate_json(const Validation& validation) {
   error["by_precision"] = summaries_json(validation.by_precision);
   error["by_kind"] = summaries_json(validation.by_kind);
   error["by_stack"] = summaries_json(validation.by_stack);
+  Json rankings = Json::array();
+  for (const study::FamilyRanking& one : study::rankings_of(validation.results)) {
+    rankings.push_back({{"family", one.family},
+                        {"source", one.source},
+                        {"layouts", one.layouts},
+                        {"tau", one.tau},
+                        {"regret", one.regret}});
+  }
   const Json out = {{"results", results},
                     {"skipped", skipped},
                     {"error", error},
@@ -106,6 +114,8 @@ std::string validate_json(const Validation& validation) {
                     {"graded_rows", validation.graded},
                     {"graded_rows_predicted", validation.graded_predicted},
                     {"graded_rows_too_large", validation.too_large},
+                    {"noise", summary_json(study::noise_of(validation.results))},
+                    {"ranking", rankings},
                     {"share_inside", validation.inside},
                     {"share_inside_nested",
                      validation.inside_nested ? Json(*validation.inside_nested) : Json(nullptr)},

@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "study/ranking.hpp"
 #include "study/validation.hpp"
 
 namespace celere::report {

@@ -64,8 +64,29 @@ std::string headline(const Validation& validation) {
     out += fmt::format("; {:.0f} % inside intervals that their source had no part in",
                        100 * *validation.inside_nested);
   }
-  out += "\n\n";
-  return out;
+  out += "\n";
+  const ErrorSummary noise = study::noise_of(validation.results);
+  if (noise.rows > 0) {
+    out += fmt::format(
+        "The data's own noise, {} rows that describe the same run as another: median {:.1f} %, "
+        "mean {:.1f} %,\n90th percentile {:.1f} %\n",
+        noise.rows, 100 * noise.median, 100 * noise.mean, 100 * noise.p90);
+  }
+  return out + "\n";
+}
+
+std::string rankings(const Validation& validation) {
+  using Align = Table::Align;
+  Table table({{"order of layouts", Align::left},
+               {"layouts", Align::right},
+               {"Kendall's tau", Align::right},
+               {"regret", Align::right}});
+  const std::vector<study::FamilyRanking> all = study::rankings_of(validation.results);
+  for (const study::FamilyRanking& one : all) {
+    table.row({one.family, fmt::format("{}", one.layouts), fmt::format("{:.2f}", one.tau),
+               fmt::format("{:.1f} %", 100 * one.regret)});
+  }
+  return all.empty() ? "" : table.text(2) + "\n";
 }
 
 std::string furthest(const Validation& validation) {
@@ -112,6 +133,7 @@ std::string validate_text(const Validation& validation) {
     out += section("precision", validation.by_precision);
     out += section("kind", validation.by_kind);
     out += section("stack", validation.by_stack);
+    out += rankings(validation);
     out += furthest(validation);
   }
   out += skipped(validation);

@@ -135,8 +135,7 @@ TEST(ParseStack, names_a_unit_that_is_missing_and_a_key_that_nobody_knows) {
   EXPECT_THAT(message_of(with("ep_factor", "ep_facto")), HasSubstr("ep_factor"));
 }
 
-// What is not measured is wider than what is: software that the fit has not seen has x0.88 to 1.18
-// for dense models, and x0.79 to 1.30 with experts.
+// What is not measured is wider than what is.
 TEST(Stacks, of_the_catalogue_are_wider_where_nothing_was_measured) {
   const auto files = memory_files();
   const Catalog catalog(*files, {});
