@@ -111,8 +111,9 @@ std::vector<FamilyRanking> rankings_of(const std::vector<RunResult>& results) {
     const PublishedRun& run = example[key]->run;
     FamilyRanking ranking = ranking_of(points);
     ranking.source = run.family;
-    ranking.family = fmt::format("{}: {} on {}, {}", run.family, run.inputs.model_name,
-                                 run.inputs.gpu, run.inputs.precision);
+    const std::string& precision = run.inputs.precision;
+    ranking.family = fmt::format("{}: {} on {}{}", run.family, run.inputs.model_name,
+                                 run.inputs.gpu, precision.empty() ? "" : ", " + precision);
     rankings.push_back(std::move(ranking));
   }
   std::stable_sort(rankings.begin(), rankings.end(), [](const auto& a, const auto& b) {
