@@ -19,3 +19,14 @@ function(celere_embed out folder)
   set_source_files_properties(${assembler} PROPERTIES OBJECT_DEPENDS "${files}")
   set(${out} ${assembler} PARENT_SCOPE)
 endfunction()
+
+# celere_embed_file(OUT_VARIABLE SYMBOL FILE): an assembler file that carries FILE between SYMBOL_begin and SYMBOL_end.
+function(celere_embed_file out symbol file)
+  set(assembler ${CMAKE_CURRENT_BINARY_DIR}/${symbol}.S)
+  string(CONCAT text
+    ".section .rodata\n.globl ${symbol}_begin\n${symbol}_begin: .incbin \"${file}\"\n"
+    ".globl ${symbol}_end\n${symbol}_end: .byte 0\n.section .note.GNU-stack, \"\", @progbits\n")
+  file(CONFIGURE OUTPUT ${assembler} CONTENT "${text}" @ONLY)
+  set_source_files_properties(${assembler} PROPERTIES OBJECT_DEPENDS "${file}")
+  set(${out} ${assembler} PARENT_SCOPE)
+endfunction()

@@ -10,7 +10,7 @@ namespace celere::cli {
 namespace {
 
 struct Flags {
-  std::string runs_file;
+  std::string runs_file, page;
   bool leave_one_out = false;
 };
 
@@ -30,6 +30,10 @@ int run_validate(const Flags& flags, const Common& common) {
   } else {
     validation = study::validate(*predictor, *std::move(runs));
   }
+  if (!flags.page.empty()) {
+    const Status written = files->write(flags.page, report::validate_html(validation));
+    if (!written.ok()) return complain(written.error().text());
+  }
   print(common.json ? report::validate_json(validation) : report::validate_text(validation));
   if (!flags.runs_file.empty() || flags.leave_one_out) return exit_fine;
   const Result<study::Bounds> bounds = study::parse_bounds(study::embedded_bounds());
@@ -48,6 +52,7 @@ void add_validate(CLI::App& app, Common& common) {
   verb->add_option("--runs", flags->runs_file,
                    "rows in the format of catalog/published/README.md (default: those)");
   verb->add_flag("--json", common.json, "print JSON");
+  verb->add_option("--report", flags->page, "write all of it as one HTML page");
   verb->add_flag("--leave-one-out", flags->leave_one_out,
                  "refit without each source in turn, and predict it");
   verb->callback([flags, &common] { common.exit_code = run_validate(*flags, common); });

@@ -1,4 +1,4 @@
-// Predictions against measurements, for people and for programs: two views of one validation.
+// Predictions against measurements, for people and for programs: three views of one validation.
 #pragma once
 
 #include <string>
@@ -16,5 +16,8 @@ std::string validate_text(const study::Validation& validation);
 // memory_max_bytes, fits, ...}], `skipped` [{id, reason}], `error` {median, mean, p90, rows,
 // by_source, ...}, `memory_error`. What was not measured is null.
 std::string validate_json(const study::Validation& validation);
+
+// The same as one page that needs nothing else: no network, no other file.
+std::string validate_html(const study::Validation& validation);
 
 }  // namespace celere::report
