@@ -86,7 +86,7 @@ CollectiveTime Collectives::time(Collective op, Bytes bytes, GroupShape group) c
     return {measured(op, bytes, group.size), CollectiveAlgorithm::measured_curve};
   }
   if (op == Collective::all_to_all)
-    return {all_to_all(bytes, group), CollectiveAlgorithm::pairwise};
+    return {all_to_all(bytes, group, [](double) { return 1.0; }), CollectiveAlgorithm::pairwise};
   return op == Collective::all_reduce ? all_reduce(bytes, group, inside)
                                       : gather(op, bytes, group, inside);
 }
@@ -151,17 +151,34 @@ const topology::Level& Collectives::crossing(GroupShape group) const {
 
 // Every rank has an equal part for every other: at each level those must cross that are for ranks
 // beyond the level below.
-Seconds Collectives::all_to_all(Bytes bytes, GroupShape group) const {
+Seconds Collectives::all_to_all(Bytes bytes, GroupShape group,
+                                const std::function<double(double)>& share_of) const {
   const double n = group.size;
   double inside = topology::members_within(group, fabric_.levels.front().gpus);
   const topology::Level& inner = fabric_.levels.front();
-  Seconds slowest = bytes * ((inside - 1) / n) / (all_to_all_inside * inner.bandwidth);
+  Seconds slowest =
+      share_of(n) * bytes * ((inside - 1) / n) / (all_to_all_inside * inner.bandwidth);
   for (std::size_t i = 1; i < fabric_.levels.size() && inside < n; ++i) {
     const topology::Level& level = fabric_.levels[i];
-    slowest = max(slowest, bytes * ((n - inside) / n) / (all_to_all_of_ring_ * level.bandwidth));
+    slowest = max(slowest, share_of(n / inside) * bytes * ((n - inside) / n) /
+                               (all_to_all_of_ring_ * level.bandwidth));
     inside = topology::members_within(group, level.gpus);
   }
   return slowest + crossing(group).latency + inner.latency;
+}
+
+Seconds Collectives::once_each(Bytes bytes, GroupShape group, int copies, int domains_most) const {
+  if (group.size <= 1 || bytes == Bytes{}) return {};
+  const double ranks = group.size;
+  const auto share_of = [&](double domains) {
+    double reached = domains * (1 - std::pow(1 - 1 / domains, copies));
+    if (domains < ranks && domains_most > 0) reached = std::min<double>(reached, domains_most);
+    return reached / copies;
+  };
+  if (topology::members_within(group, fabric_.levels.front().gpus) >= group.size) {
+    return measured(Collective::all_to_all, share_of(ranks) * bytes, group.size);
+  }
+  return all_to_all(bytes, group, share_of);
 }
 
 Seconds Collectives::point_to_point(Bytes bytes, std::int64_t distance) const {

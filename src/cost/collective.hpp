@@ -31,6 +31,7 @@
 #pragma once
 
 #include <array>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -67,6 +68,12 @@ class Collectives {
   // holds for all-reduce and all-to-all. 0 s for a group of one. REQUIRES: group.size >= 1.
   CollectiveTime time(spec::Collective op, Bytes bytes, topology::GroupShape group) const;
 
+  // All-to-all of tokens that each go to the ranks of `copies` experts, drawn evenly, where a token
+  // travels once to a rank or a domain however many of its experts are there (DeepEP, HybridEP):
+  // of d domains a token reaches d (1 - (1 - 1/d)^copies) on average, and at most `domains_most`
+  // beyond the innermost. `bytes` are those of all copies.
+  Seconds once_each(Bytes bytes, topology::GroupShape group, int copies, int domains_most) const;
+
   // A message between two ranks that are `distance` ranks apart: latency + bytes / one port of the
   // level they meet at.
   Seconds point_to_point(Bytes bytes, std::int64_t distance) const;
@@ -80,7 +87,9 @@ class Collectives {
   CollectiveTime gather(spec::Collective op, Bytes bytes, topology::GroupShape group,
                         int inside) const;
   CollectiveTime all_reduce(Bytes bytes, topology::GroupShape group, int inside) const;
-  Seconds all_to_all(Bytes bytes, topology::GroupShape group) const;
+  // `share_of`: what is left of the bytes between so many domains.
+  Seconds all_to_all(Bytes bytes, topology::GroupShape group,
+                     const std::function<double(double domains)>& share_of) const;
   const topology::Level& crossing(topology::GroupShape group) const;
 
   struct LogCurve {

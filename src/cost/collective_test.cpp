@@ -123,6 +123,20 @@ TEST(AllToAll, waits_for_the_oversubscribed_level) {
               1200 / (0.63 / 0.8) + 0.021, 1e-9);
 }
 
+// Two nodes of 8 with 4 experts a token: a token reaches 2 (1 - (1/2)^4) = 1.875 nodes of the 4
+// copies that plain all-to-all would send, so 0.46875 of the bytes; of 16 ranks 16 (1 - (15/16)^4)
+// = 3.6411, 0.91028. Of 1600 MB half cross the port: 800 * 0.46875 MB / (0.7875 * 10 GB/s) = 47.619
+// ms, and 7/16 * 1600 * 0.91028 MB / (0.9 * 100 GB/s) = 7.08 ms stay inside; 11 us of latency. With
+// at most one node the port carries a quarter.
+TEST(AllToAll, of_tokens_that_travel_once_is_shorter) {
+  const Collectives collectives = of_test();
+  EXPECT_NEAR(collectives.once_each(1600_MB, two_nodes, 4, 0).in_base() * 1e3, 47.619 + 0.011,
+              1e-3);
+  EXPECT_NEAR(collectives.once_each(1600_MB, two_nodes, 4, 1).in_base() * 1e3,
+              800 * 0.25 / 7.875 + 0.011, 1e-3);
+  EXPECT_EQ(collectives.once_each(1600_MB, GroupShape::line(1, 1), 4, 0), Seconds{});
+}
+
 // Four ranks away is the same node: 1 us and 100 MB / 100 GB/s; eight away another: 10 us and
 // 100 MB / 10 GB/s.
 TEST(PointToPoint, is_one_port_of_the_level_where_two_ranks_meet) {

@@ -157,10 +157,12 @@ Seconds StageModel::expert_transfer(const LayerCosts& costs, Layout layout) cons
   for (const LayerCost& cost : costs.kinds) bytes = max(bytes, cost.expert_transfer);
   if (layout.ep == 1 || bytes == Bytes{}) return {};
   const spec::Experts& experts = *setting_.model.experts;
-  if (experts.group_limit > 0)
-    bytes *= std::min(1.0, static_cast<double>(experts.group_limit) / experts.top_k);
-  return numbers_.ep_factor *
-         collectives_.time(spec::Collective::all_to_all, bytes, layout::groups_of(layout).ep).time;
+  const layout::GroupShape group = layout::groups_of(layout).ep;
+  const Seconds time =
+      setting_.stack.dispatch_once
+          ? collectives_.once_each(bytes, group, experts.top_k, experts.group_limit)
+          : collectives_.time(spec::Collective::all_to_all, bytes, group).time;
+  return numbers_.ep_factor * time;
 }
 
 ParameterShare StageModel::parameters_of(const LayerCosts& costs, const Holding& holding) const {

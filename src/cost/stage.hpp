@@ -5,9 +5,9 @@
 // (layout/pipeline.hpp), so the memory of the heaviest rank is the maximum over profiles. Expert
 // all-to-all: four transfers a layer and micro-batch (dispatch and combine, forward and backward),
 // two more where the layer is recomputed; of a transfer stack.ep_factor is exposed, and with
-// node-limited routing a token is sent to at most `group_limit` groups rather than to top_k
-// [DeepSeek-V3 2024]. Under DualPipe a rank holds stage s and stage pp - 1 - s, and the other
-// direction's compute hides the all-to-all.
+// stack.dispatch_once a token travels once to each domain that holds experts of it
+// (cost/collective.hpp) [DeepSeek-V3 2024]. Under DualPipe a rank holds stage s and stage pp - 1 -
+// s, and the other direction's compute hides the all-to-all.
 #pragma once
 
 #include <array>

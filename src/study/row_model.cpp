@@ -128,8 +128,6 @@ Status set_experts(spec::Model& model, const RunInputs& row, const spec::Model* 
     return bad_input(fmt::format("first_dense={} leaves none of the {} layers with experts",
                                  experts.first_dense, model.layers));
   }
-  const bool once_a_group = row.has("deepep") || contains(row.framework, "HAI-LLM");
-  if (!once_a_group) experts.group_limit = 0;
   model.experts = experts;
   return Done{};
 }

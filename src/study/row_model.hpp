@@ -14,9 +14,7 @@
 //
 // `first_dense=N` and `mtp=N` of the flags win over the relative. Megatron-Bridge trains the
 // multi-token prediction modules of a relative that has them unless the model's name says "w/o
-// MTP"; the FLOP a token that it prints shows so. Node-limited routing counts only where the
-// software sends a token once to a group of experts (DeepEP, HAI-LLM): Megatron's all-to-all sends
-// every slot.
+// MTP"; the FLOP a token that it prints shows so.
 //
 // Leaves out: layers that are no transformer's (Mamba): such rows are refused.
 #pragma once

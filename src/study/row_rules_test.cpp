@@ -140,12 +140,9 @@ TEST(RowModel, what_is_no_transformer_and_what_lacks_its_shape_is_refused) {
   EXPECT_EQ(model(shapeless).error().message, "hidden is empty");
 }
 
-// Node-limited routing saves traffic only where a token is sent once to a group.
-TEST(RowModel, node_limited_routing_counts_where_the_software_uses_it) {
-  RunInputs row = deepseek_v3();
-  EXPECT_EQ(model(row)->model.experts->group_limit, 0);
-  row.framework = "HAI-LLM (DualPipe)";
-  EXPECT_EQ(model(row)->model.experts->group_limit, 4);
+// DeepSeek-V3 routes a token to at most four groups, whatever software sends it there.
+TEST(RowModel, takes_node_limited_routing_from_its_relative) {
+  EXPECT_EQ(model(deepseek_v3())->model.experts->group_limit, 4);
 }
 
 TEST(RowSoftware, the_stack_follows_from_framework_release_and_year) {
@@ -200,6 +197,10 @@ TEST(RowSoftware, flags_change_the_numbers_that_they_are_about) {
   EXPECT_EQ(*changed.host_time_dense.value, 0.5 * *plain.host_time_dense.value);
   EXPECT_EQ(*changed.ep_factor.value, 0.75 * *plain.ep_factor.value);
   EXPECT_EQ(*changed.gemm_factor.value, 0.9 * *plain.gemm_factor.value);
+  EXPECT_FALSE(changed.dispatch_once);
+  row.flags = {"deepep"};
+  apply_switches(row, changed);
+  EXPECT_TRUE(changed.dispatch_once);
   spec::Stack same = plain;
   apply_switches(RunInputs{}, same);
   EXPECT_EQ(*same.tp_overlap.value, *plain.tp_overlap.value);

@@ -125,6 +125,7 @@ void apply_switches(const RunInputs& row, spec::Stack& stack) {
     stack.dp_overlap.value = 0;
   }
   if (contains(row.framework, "Liger")) stack.fused_loss = true;
+  if (row.has("deepep")) stack.dispatch_once = true;
   if (row.has("cuda_graphs")) {
     scale(stack.host_time_dense, stack.graph_host_time);
     scale(stack.host_time_experts, stack.graph_host_time);

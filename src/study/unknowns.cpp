@@ -142,14 +142,10 @@ void put(spec::Stack& stack, const std::string& key, double value) {
   if (number.time != nullptr) put(stack.*number.time, value);
 }
 
-void put_sustained(spec::Chip& chip, const std::string& key, double share) {
+void put_sustained(spec::Chip& chip, const std::string& key, double ratio) {
   for (int i = 0; i < spec::precision_count; ++i) {
-    const auto precision = static_cast<Precision>(i);
-    if (!same_rate(key, precision)) continue;
-    const auto& peak = chip.peak[static_cast<std::size_t>(spec::arithmetic_of(precision))];
-    if (peak.known()) {
-      put(chip.sustained[static_cast<std::size_t>(i)], share * peak.value->in_base());
-    }
+    if (!same_rate(key, static_cast<Precision>(i))) continue;
+    put(chip.sustained[static_cast<std::size_t>(i)], ratio * chip.gemm.best_tflops * 1e12);
   }
 }
 

@@ -7,8 +7,10 @@
 //
 // both shrunk to what is believed beforehand: common to the prior, own to 0. What nothing was
 // measured of has no own part: a stack whose only source is left out becomes the common one. A
-// sustained rate is such a number times the chip's peak. Only numbers whose entry has the grade
-// "fitted" are changed, so an entry can state that it has none (no overlap in software that waits).
+// sustained rate is such a number times the best that the chip's own short benchmark saw in bf16,
+// which says more than its peak: what power leaves of it shows there already. Only numbers whose
+// entry has the grade "fitted" are changed, so an entry can state that it has none (no overlap in
+// software that waits).
 #pragma once
 
 #include <map>
