@@ -25,6 +25,8 @@ struct Embedded {
   std::string_view content;
 };
 std::vector<Embedded> embedded_catalog();
+// One of them. REQUIRES: it is there.
+std::string_view embedded_text(std::string_view path);
 
 class Catalog {
  public:

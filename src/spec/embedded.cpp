@@ -1,5 +1,6 @@
 #include <cstdint>
 
+#include "base/check.hpp"
 #include "spec/catalog.hpp"
 
 namespace celere::spec {
@@ -22,6 +23,13 @@ std::vector<Embedded> embedded_catalog() {
     files.push_back({row->path, std::string_view(row->begin, row->size)});
   }
   return files;
+}
+
+std::string_view embedded_text(std::string_view path) {
+  for (const Row* row = celere_embedded; row->path != nullptr; ++row) {
+    if (path == row->path) return {row->begin, row->size};
+  }
+  CHECK(false);
 }
 
 }  // namespace celere::spec

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "base/check.hpp"
 #include "spec/catalog.hpp"
 #include "spec/toml_reader.hpp"
 
@@ -54,12 +53,7 @@ Result<Bounds> parse_bounds(std::string_view toml) {
   return bounds;
 }
 
-std::string_view embedded_bounds() {
-  for (const spec::Embedded& file : spec::embedded_catalog()) {
-    if (file.path == "published/bounds.toml") return file.content;
-  }
-  CHECK(false);
-}
+std::string_view embedded_bounds() { return spec::embedded_text("published/bounds.toml"); }
 
 std::vector<std::string> broken(const Bounds& bounds, const Validation& validation) {
   std::vector<std::string> out;

@@ -6,21 +6,13 @@
 #include <map>
 
 #include "base/check.hpp"
+#include "study/quantile.hpp"
 
 namespace celere::study {
 namespace {
 
 constexpr double below = 0.1, above = 0.9;
 constexpr double most = 0.8;  // of the rows whose distance sets how much wider incomplete ones are
-
-double quantile(std::vector<double> values, double share) {
-  CHECK(!values.empty());
-  std::sort(values.begin(), values.end());
-  const double place = share * static_cast<double>(values.size() - 1);
-  const auto low = static_cast<std::size_t>(place);
-  const std::size_t high = std::min(low + 1, values.size() - 1);
-  return values[low] + (place - static_cast<double>(low)) * (values[high] - values[low]);
-}
 
 using Choice = std::function<bool(const LeftOut&)>;
 

@@ -220,12 +220,7 @@ Result<PublishedRuns> read_published_runs(const CsvTable& table) {
   return out;
 }
 
-std::string_view embedded_published_runs() {
-  for (const spec::Embedded& file : spec::embedded_catalog()) {
-    if (file.path == "published/runs.csv") return file.content;
-  }
-  CHECK(false);
-}
+std::string_view embedded_published_runs() { return spec::embedded_text("published/runs.csv"); }
 
 std::vector<std::string_view> input_columns() {
   std::vector<std::string_view> names;

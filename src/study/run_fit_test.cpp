@@ -98,6 +98,48 @@ TEST(RunFit, does_not_depend_on_the_threads) {
   EXPECT_EQ(fit.without("", one).fitted.x, fit.without("", four).fitted.x);
 }
 
+void expect_within_rounding(const std::string& what, double written, double found) {
+  // Three digits, and stacks whose own part was too small to write.
+  EXPECT_NEAR(written / found, 1, 0.008) << what;
+}
+
+// Nobody wrote a fitted number by hand: the catalogue says what the fit finds, to three digits.
+TEST(RunFit, the_catalogue_is_what_the_fit_finds) {
+  Kit kit;
+  ThreadPool threads;
+  const RunFit fit(kit.predictor, all_runs().runs, *parse_unknowns(embedded_unknowns()));
+  const FittedNumbers numbers = fit.without("", threads);
+  spec::Chip no_chip;
+  spec::Cluster no_cluster;
+  for (const std::string& name : kit.catalog.names(spec::Kind::stack)) {
+    const spec::Stack written = *kit.catalog.stack(name);
+    spec::Stack found = written;
+    numbers.apply(found, no_chip, no_cluster);
+    for (const spec::StackNumber& number : spec::stack_numbers()) {
+      const std::string what = name + ": " + number.key;
+      if (number.time != nullptr && (found.*number.time).known()) {
+        expect_within_rounding(what, (written.*number.time).value->in_base(),
+                               (found.*number.time).value->in_base());
+      }
+      if (number.number != nullptr && *(found.*number.number).value != 0) {
+        expect_within_rounding(what, *(written.*number.number).value,
+                               *(found.*number.number).value);
+      }
+    }
+  }
+  for (const std::string& name : kit.catalog.names(spec::Kind::chip)) {
+    const spec::Chip written = *kit.catalog.chip(name);
+    spec::Chip found = written;
+    spec::Stack no_stack;
+    numbers.apply(no_stack, found, no_cluster);
+    for (std::size_t i = 0; i < found.sustained.size(); ++i) {
+      if (!found.sustained[i].known()) continue;
+      expect_within_rounding(name, written.sustained[i].value->in_base(),
+                             found.sustained[i].value->in_base());
+    }
+  }
+}
+
 TEST(Unknowns, refuse_what_no_fit_can_find) {
   const auto wrong = parse_unknowns(
       "[[unknown]]\nof = \"stack.memory_factr\"\nform = \"log\"\nprior = 1\nsd = 1\nwhy = \"x\"\n");

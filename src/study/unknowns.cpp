@@ -162,12 +162,7 @@ Result<std::vector<FittedNumber>> parse_unknowns(std::string_view toml) {
   return numbers;
 }
 
-std::string_view embedded_unknowns() {
-  for (const spec::Embedded& file : spec::embedded_catalog()) {
-    if (file.path == "fit/unknowns.toml") return file.content;
-  }
-  CHECK(false);
-}
+std::string_view embedded_unknowns() { return spec::embedded_text("fit/unknowns.toml"); }
 
 Unknowns::Unknowns(std::vector<FittedNumber> numbers) {
   for (FittedNumber& number : numbers) {

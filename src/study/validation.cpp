@@ -5,18 +5,10 @@
 #include <functional>
 
 #include "base/check.hpp"
+#include "study/quantile.hpp"
 
 namespace celere::study {
 namespace {
-
-// Of sorted values; between two of them linearly.
-double quantile(const std::vector<double>& sorted, double share) {
-  const double place = share * static_cast<double>(sorted.size() - 1);
-  const auto below = static_cast<std::size_t>(place);
-  if (below + 1 >= sorted.size()) return sorted.back();
-  const double rest = place - static_cast<double>(below);
-  return sorted[below] + rest * (sorted[below + 1] - sorted[below]);
-}
 
 bool graded(const PublishedRun& run) { return run.grade != "C"; }
 
@@ -64,18 +56,16 @@ bool RunResult::counts() const { return graded(run); }
 
 ErrorSummary summary_of(const std::vector<double>& errors) {
   CHECK(!errors.empty());
-  std::vector<double> ordered = errors;
-  std::sort(ordered.begin(), ordered.end());
   ErrorSummary out;
   out.rows = static_cast<int>(errors.size());
-  out.bias = quantile(ordered, 0.5);
-  for (double& error : ordered) {
-    error = std::abs(error);
-    out.mean += error / static_cast<double>(errors.size());
+  out.bias = quantile(errors, 0.5);
+  std::vector<double> sizes;
+  for (const double error : errors) {
+    sizes.push_back(std::abs(error));
+    out.mean += sizes.back() / static_cast<double>(errors.size());
   }
-  std::sort(ordered.begin(), ordered.end());
-  out.median = quantile(ordered, 0.5);
-  out.p90 = quantile(ordered, 0.9);
+  out.median = quantile(sizes, 0.5);
+  out.p90 = quantile(sizes, 0.9);
   return out;
 }
 
