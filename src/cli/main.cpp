@@ -44,7 +44,7 @@ int main(int argc, char** argv) {
   using namespace celere::cli;
   CLI::App app("Plans, proves and runs the training of large language models", "celere");
   app.require_subcommand(1);
-  app.footer("Exit codes: 0 fine, 1 the answer is no (infeasible), 2 wrong input.");
+  app.footer("Exit codes: 0 fine, 1 the answer is no (infeasible, a bound broken), 2 wrong input.");
   Common common;
   app.add_option("--catalog", common.catalog_folders, "look for entries in this folder first");
   add_plan(app, common);
