@@ -16,7 +16,7 @@
 //   tokens an expert, slowed for narrow experts by
 //                   factor^(1 / (1 + (f_e / 4096)^2)); each slot is permuted and unpermuted (8 h
 //                   bytes)
-//   casts           stack.fp8_cast_bytes for each element that enters a product in 8 or 4 bits
+//   casts           the stack's cast bytes for each element that enters a product in 8 or 4 bits
 //   tp              with sp two all-gathers and two reduce-scatters each way and one more
 //   all-gather backward (half of the
 //                   two that the weight gradients repeat is hidden); without sp two all-reduces

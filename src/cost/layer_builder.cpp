@@ -7,8 +7,9 @@ namespace celere::cost {
 namespace {
 
 constexpr double bf16_bytes = 2;
-// Before FlashAttention: bytes a score through memory (scale, mask, softmax, dropout), and what
-// stays in memory.
+// Before FlashAttention, by count: bytes a score through memory. Forward the product writes 2, the
+// fused scale, mask and softmax reads and writes 2, dropout reads 2 and writes 3 with its mask, the
+// next product reads 2; backward the same passes with what they kept. And what stays in memory.
 constexpr double score_bytes_forward = 13;
 constexpr double score_bytes_backward = 15;
 constexpr double score_bytes_kept = 5;    // [Korthikanti et al. 2022, eq. 2]
@@ -51,7 +52,7 @@ void LayerBuilder::linear(double n, double k) {
   weight_ += numbers_.gemm_factor * efficiency_.gemm(n, k, tokens_);
   flops_ += Flops::of(2 * tokens_ * n * k);
   if (!low_precision_) return;
-  const double bytes = numbers_.fp8_cast_bytes;
+  const double bytes = numbers_.cast_bytes;
   forward_ += efficiency_.memory(Bytes::of(bytes * tokens_ * k));
   backward_ += efficiency_.memory(Bytes::of(bytes * tokens_ * n));
 }
@@ -182,10 +183,9 @@ void LayerBuilder::experts(const spec::Experts& experts) {
   const double moved = received * (slot_bytes_a_width * hidden + 2 * (in + 1) * width) / tokens_;
   memory_bound(setting_.expert_imbalance * moved);
   if (low_precision_) {
-    forward_ +=
-        efficiency_.memory(Bytes::of(numbers_.fp8_cast_bytes * received * (hidden + width)));
+    forward_ += efficiency_.memory(Bytes::of(numbers_.cast_bytes * received * (hidden + width)));
     backward_ +=
-        efficiency_.memory(Bytes::of(numbers_.fp8_cast_bytes * received * (hidden + in * width)));
+        efficiency_.memory(Bytes::of(numbers_.cast_bytes * received * (hidden + in * width)));
   }
   kept_experts_ =
       received * (input_bytes() * hidden + bf16_bytes * in * width + input_bytes() * width);

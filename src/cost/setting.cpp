@@ -24,17 +24,14 @@ class Taker {
   std::optional<Error> error_;
 };
 
-// Bytes that a cast moves, against one scale a tensor: scales for blocks of 32 or 16 values cost 5
-// and 6 bytes an element where that costs 3 [fitted on runs of NeMo and Megatron-Bridge in these
-// formats].
-double cast_traffic(spec::Precision precision) {
+const spec::Fact<double>& cast_bytes(const spec::Stack& stack, spec::Precision precision) {
   switch (precision) {
     case spec::Precision::mxfp8:
-      return 5.0 / 3;
+      return stack.mxfp8_cast_bytes;
     case spec::Precision::nvfp4:
-      return 6.0 / 3;
+      return stack.nvfp4_cast_bytes;
     default:
-      return 1;
+      return stack.fp8_cast_bytes;
   }
 }
 
@@ -72,14 +69,13 @@ Result<Numbers> numbers_of(const Setting& setting) {
   taker.take(n.step_overhead, stack.step_overhead, "the fixed part of a step");
   taker.take(n.jitter_per_doubling, stack.jitter_per_doubling, "the growth with the nodes");
   taker.take(n.bubble_factor, stack.bubble_factor, "the pipeline bubble");
-  taker.take(n.fp8_cast_bytes, stack.fp8_cast_bytes, "casts");
+  taker.take(n.cast_bytes, cast_bytes(stack, setting.precision), "casts");
   taker.take(n.logit_bytes, stack.logit_bytes, "the loss");
   taker.take(n.activation_factor, stack.activation_factor, "activation memory");
   taker.take(n.fragmentation_share, stack.fragmentation_share, "fragmentation");
   taker.take(n.memory, chip.memory, "the memory limit");
   taker.take(n.memory_reserved, chip.memory_reserved, "the memory limit");
   taker.take(n.host_bandwidth, chip.host_bandwidth, "checkpoints and offloading");
-  n.fp8_cast_bytes *= cast_traffic(setting.precision);
   double host_speed = 1;
   taker.take(host_speed, chip.host_speed, "the launch of kernels");
   n.host_time_dense *= host_speed;

@@ -37,7 +37,7 @@ struct Numbers {
   double tp_overlap, dp_overlap, ep_factor, all_to_all_of_ring;
   double fsdp_bandwidth_share, fsdp_exposed_share;
   double jitter_per_doubling, bubble_factor;
-  double fp8_cast_bytes, logit_bytes, activation_factor, fragmentation_share;
+  double cast_bytes, logit_bytes, activation_factor, fragmentation_share;
   Seconds host_time_dense, host_time_experts, step_overhead;
   Bytes memory, memory_reserved;
   BytesPerSecond host_bandwidth;

@@ -46,7 +46,8 @@ spec::Stack stack() {
     *one = known(1.0);
   }
   for (auto* none : {&s.tp_overlap, &s.dp_overlap, &s.jitter_per_doubling, &s.fp8_cast_bytes,
-                     &s.logit_bytes, &s.fragmentation_share, &s.shape_share, &s.unfused_exponent}) {
+                     &s.mxfp8_cast_bytes, &s.nvfp4_cast_bytes, &s.logit_bytes,
+                     &s.fragmentation_share, &s.shape_share, &s.unfused_exponent}) {
     *none = known(0.0);
   }
   s.memory_backward = known(1.6);

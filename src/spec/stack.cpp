@@ -81,6 +81,10 @@ constexpr std::array numbers = {
     StackNumber{
         .key = "bubble_factor", .number = &Stack::bubble_factor, .low = least, .high = most},
     StackNumber{.key = "fp8_cast_bytes", .number = &Stack::fp8_cast_bytes, .low = 0, .high = most},
+    StackNumber{
+        .key = "mxfp8_cast_bytes", .number = &Stack::mxfp8_cast_bytes, .low = 0, .high = most},
+    StackNumber{
+        .key = "nvfp4_cast_bytes", .number = &Stack::nvfp4_cast_bytes, .low = 0, .high = most},
     StackNumber{.key = "logit_bytes", .number = &Stack::logit_bytes, .low = 0, .high = most},
     StackNumber{.key = "activation_factor",
                 .number = &Stack::activation_factor,

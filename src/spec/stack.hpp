@@ -53,7 +53,9 @@ struct Stack {
   Fact<Seconds> step_overhead;       // fixed, once a step
   Fact<double> jitter_per_doubling;  // relative growth of the step for each doubling of the nodes
   Fact<double> bubble_factor;        // against the schedule's formula
-  Fact<double> fp8_cast_bytes;       // an element of an input of a product in 8 or 4 bits
+  // What casting an element of an input moves: one scale a tensor, a scale for 32 values in 8 bits,
+  // for 16 in 4 bits.
+  Fact<double> fp8_cast_bytes, mxfp8_cast_bytes, nvfp4_cast_bytes;
   Fact<double>
       logit_bytes;  // an element of the logits, forward and backward, kept and moved by the loss
   Fact<double>

@@ -42,6 +42,8 @@ step_overhead = { is = "25 ms", grade = "fitted", from = "a test" }
 jitter_per_doubling = { is = 0.0049, grade = "fitted", from = "a test" }
 bubble_factor = { is = 0.86, grade = "fitted", from = "a test" }
 fp8_cast_bytes = { is = 3, grade = "fitted", from = "a test" }
+mxfp8_cast_bytes = { is = 5, grade = "fitted", from = "a test" }
+nvfp4_cast_bytes = { is = 6, grade = "fitted", from = "a test" }
 logit_bytes = { is = 18, grade = "fitted", from = "a test" }
 activation_factor = { is = 1.0, grade = "assumption", from = "a test" }
 fragmentation_share = { is = 0.03, grade = "assumption", from = "a test" }
@@ -124,9 +126,9 @@ TEST(ParseStack, refuses_numbers_that_cannot_be) {
   EXPECT_EQ(message_of(with("is = 1.2,", "is = 0,")),
             "stacks/x.toml:4: memory_factor: must lie between 0.001 and 1000");
   EXPECT_EQ(message_of(with("is = 0.92", "is = 1.92")),
-            "stacks/x.toml:42: spread_known.dense_low: must be above 0 and at most 1");
+            "stacks/x.toml:44: spread_known.dense_low: must be above 0 and at most 1");
   EXPECT_EQ(message_of(with("is = 1.1,", "is = 0.9,")),
-            "stacks/x.toml:43: spread_known.dense_high: must be at least 1");
+            "stacks/x.toml:45: spread_known.dense_high: must be at least 1");
 }
 
 TEST(ParseStack, names_a_unit_that_is_missing_and_a_key_that_nobody_knows) {

@@ -117,9 +117,9 @@ bool plays_a_part(std::string_view key, const PreparedRun& run) {
   if (key == "dp_overlap") return !sharded && layout.dp * layout.cp > 1;
   if (any({"fsdp_bandwidth_share", "fsdp_exposed_share"})) return sharded;
   if (key == "bubble_factor") return layout.pp > 1;
-  if (key == "fp8_cast_bytes") {
-    return arithmetic == spec::Arithmetic::fp8 || arithmetic == spec::Arithmetic::fp4;
-  }
+  if (key == "mxfp8_cast_bytes") return setting.precision == Precision::mxfp8;
+  if (key == "nvfp4_cast_bytes") return setting.precision == Precision::nvfp4;
+  if (key == "fp8_cast_bytes") return arithmetic == spec::Arithmetic::fp8;
   if (key == "graph_host_time") return run.row.has("cuda_graphs");
   if (key == "overlapped_all_to_all") return run.row.has("a2a_overlap");
   if (key == "vboost_gemm_time") return run.row.has("vboost");
