@@ -50,7 +50,13 @@ struct Attention {
   bool biases = false;          // on the query, key and value projections
   bool output_bias = false;
   bool sinks = false;  // one learned logit a head (gpt-oss)
+  double rope_theta = 10000;  // base of the rotary frequencies
+  double rope_share = 1;      // of head_dim, from its front, that rotates (Nemotron: 0.5)
+  double scale = 0;           // of the scores before the softmax; 0: 1 / sqrt(head_dim)
+  double soft_cap = 0;        // scores become cap tanh(score / cap) (Grok-1: 30; 0: none)
 };
+
+enum class Scoring : std::uint8_t { softmax, sigmoid };
 
 // The mixture of experts of the layers that have one.
 struct Experts {
@@ -65,6 +71,11 @@ struct Experts {
   int group_limit = 0;       // a token's experts lie in at most so many groups (0: no limit)
   bool router_bias = false;  // a bias an expert that only balances (DeepSeek-V3)
   bool biases = false;       // on the experts' own products (gpt-oss)
+  Scoring scoring = Scoring::softmax;
+  bool normalise = true;     // the chosen experts' weights sum to one (Mixtral; Grok-1: no)
+  double scale = 1;          // of the chosen weights (DeepSeek-V3: 2.5)
+  double balance_loss = 0;   // coefficient of the load-balance loss [Fedus et al. 2021, eq. 4]
+  double capacity = 0;       // slots an expert over the even share; what is over is dropped (0: none)
 };
 
 struct Model {
@@ -85,6 +96,18 @@ struct Model {
   bool norm_biases = false;
   bool tied_embeddings = false;
   int mtp_layers = 0;  // multi-token prediction modules (DeepSeek-V3: 1)
+  double norm_epsilon = 1e-5;
+  double embedding_scale = 1;  // of the embedding's outputs (Grok-1: 78.4)
+  double logit_scale = 1;      // (Grok-1: 0.577)
+  double logit_soft_cap = 0;   // logits become cap tanh(logit / cap) (0: none)
+  // Layers whose values get an embedding of the token added [modded-nanogpt 2024]; ascending.
+  std::vector<int> value_embeddings;
+  // Rows of an embedding of hashed pairs (token before, token), added to the tokens' (0: none).
+  int bigram_embeddings = 0;
+  // Of the normal distribution that weights are drawn from; products that bring the stream back (wo,
+  // w2) get initial_std / sqrt(2 layers) [GPT-2], or zero.
+  double initial_std = 0.02;
+  bool zero_output_projections = false;
 
   HfFamily hf_family = HfFamily::none;  // none: no checkpoint there, or one of unknown names
   Fact<double> published_parameters;    // as printed by its makers
