@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 
@@ -153,15 +154,17 @@ void read_train(Run& run, const TomlTable& train) {
 }
 
 // What an entry of the catalogue says about itself, not of the model's shape.
-constexpr const char* of_entries[] = {"source",    "grade",      "hugging_face",
-                                      "published", "difference", "sources"};
+constexpr std::string_view of_entries[] = {"source",    "grade",      "hugging_face",
+                                           "published", "difference", "sources"};
 
 void read_model_fields(Run& run, const TomlTable& table) {
   run.model_fields = table.taken();
   auto& fields = run.model_fields.children;
   std::erase_if(fields, [](const TomlNode& node) { return node.key == "use"; });
-  for (const char* key : of_entries) {
-    if (table.has(key)) table.mistake(key, "is said by the catalogue's entry alone");
+  for (const TomlNode& field : fields) {
+    if (std::find(std::begin(of_entries), std::end(of_entries), field.key) == std::end(of_entries))
+      continue;
+    table.mistake(field.key, "is said by the catalogue's entry alone");
   }
 }
 

@@ -54,7 +54,7 @@ struct Run {
   std::string model_name;  // of the catalogue; empty: `model` stands in the file
   std::optional<Model> model;
   // What stands beside [model] use: it replaces what the entry says; spec/scaled_model.hpp.
-  TomlNode model_fields;
+  TomlNode model_fields{};
   // Exactly one of the two is given; tokens = compute / (6 x active parameters), at a small batch.
   std::optional<Tokens> tokens;
   std::optional<Flops> compute;
@@ -70,7 +70,7 @@ struct Run {
   std::optional<double> expert_imbalance;
   StepsOrShare validate_every{.share = 0.05};  // rounds to 0 where the training is very short
   std::int64_t validation = 64;                // sequences
-  Schedule schedule;
+  Schedule schedule{};
   std::string cluster_name;
   std::optional<int> gpus;  // at most; empty: all of the cluster
   std::optional<Date> start;

@@ -38,7 +38,7 @@ struct Schedule {
   double weight_decay = 0.1;  // of AdamW, on matrices only
   double beta1 = 0.9, beta2 = 0.95, epsilon = 1e-8;
   double clip = 1;  // global norm of the gradient; 0: none
-  Muon muon;
+  Muon muon{};
   std::uint64_t seed = 1;  // of the weights
 };
 
