@@ -66,6 +66,13 @@ TEST(RunFile, fills_what_is_left_out_with_the_documented_defaults) {
   ASSERT_EQ(run.batch.phases.size(), 1u);
   EXPECT_EQ(run.batch.phases[0].sequences, 1024);
   EXPECT_EQ(run.optimizer, Optimizer::adamw);
+  EXPECT_FALSE(run.precision_auto);
+  EXPECT_EQ(run.validate_every.of(1000), 50);
+  EXPECT_EQ(run.validation, 64);
+  EXPECT_EQ(run.schedule.decay, Decay::cosine);
+  EXPECT_EQ(run.schedule.warmup.steps, 100);
+  EXPECT_EQ(run.schedule.muon.learning_rate, 0.02);
+  EXPECT_TRUE(run.model_fields.children.empty());
   EXPECT_FALSE(run.gpus.has_value());
   EXPECT_FALSE(run.start.has_value());
   EXPECT_EQ(run.stack_name, "");
@@ -165,6 +172,29 @@ TEST(RunFile, takes_a_model_written_out_in_the_file) {
   EXPECT_EQ(run.model->source, "x.toml");
   // Llama 3 8B by its own shape: 8,030,261,248 parameters as its makers' weights count them.
   EXPECT_EQ(count_parameters(*run.model).total, 8030261248);
+}
+
+// 1 Mi tokens are 128 sequences of 8,192.
+TEST(RunFile, says_how_the_training_is_watched) {
+  const spec::Run run = parsed({.train = "tokens = \"1 T tokens\"\nsequence = 8192\nbatch = \"8 "
+                                         "sequences\"\nprecision = \"auto\"\noptimizer = "
+                                         "\"muon\"\nvalidate_every = \"250 steps\"\n"
+                                         "validation = \"1 Mi tokens\"\n",
+                                .rest = "[schedule]\nlearning_rate = 0.001\nmuon = { momentum = "
+                                        "0.9 }\n"});
+  EXPECT_TRUE(run.precision_auto);
+  EXPECT_EQ(run.validate_every.steps, 250);
+  EXPECT_EQ(run.validate_every.share, 0);
+  EXPECT_EQ(run.validation, 128);
+  EXPECT_EQ(run.schedule.learning_rate, 0.001);
+  EXPECT_EQ(run.schedule.muon.momentum, 0.9);
+}
+
+TEST(RunFileErrors, muon_is_set_where_it_is_used_and_validation_is_not_nothing) {
+  EXPECT_EQ(error_of({.rest = "[schedule]\nmuon = { momentum = 0.9 }\n"}),
+            "x.toml:13: schedule.muon: needs optimizer = \"muon\" in [train]");
+  EXPECT_EQ(train_error("\"8 sequences\"", "validate_every = \"0 steps\"\n"),
+            "x.toml:10: train.validate_every: must be more than nothing");
 }
 
 // 4,000,000 / 8,192 = 488.28: between 488 x 8,192 = 3,997,696 and 489 x 8,192 = 4,005,888.
@@ -364,7 +394,9 @@ std::set<std::string> documented_keys(const std::string& document) {
 
 // No single file has a range and a ramp, or two kinds of attention: together these have every key.
 TEST(RunFileDocument, has_exactly_the_keys_that_the_parser_knows) {
-  const std::string all_tables = "[layout]\n[limits]\n[checkpoint]\n[recovery]\n[sources]\n";
+  const std::string all_tables =
+      "[layout]\n[limits]\n[checkpoint]\n[recovery]\n[sources]\n"
+      "[schedule]\nkind = \"stable-decay\"\n[schedule.muon]\n";
   const std::string experts = "[model.experts]\ncount = 8\n";
   std::set<std::string> known;
   for (const Parts& parts :
