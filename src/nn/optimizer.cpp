@@ -38,11 +38,16 @@ Optimizer::Optimizer(spec::Optimizer kind, const spec::Schedule& schedule, Param
 
 std::vector<std::pair<std::string, at::Tensor>> Optimizer::state() const {
   std::vector<std::pair<std::string, at::Tensor>> out;
-  if (mean_.numel() > 0) {
-    out.emplace_back("adamw.mean", mean_);
-    out.emplace_back("adamw.square", square_);
+  const auto add = [&](const char* kind, const at::Tensor& flat, const Entry& entry) {
+    const spec::Tensor& what = entry.parameter->what;
+    out.emplace_back(std::string(kind) + what.name,
+                     flat.narrow(0, entry.offset, what.count()).view(what.shape));
+  };
+  for (const Entry& entry : adamw_) {
+    add("mean.", mean_, entry);
+    add("square.", square_, entry);
   }
-  if (momentum_.numel() > 0) out.emplace_back("muon.momentum", momentum_);
+  for (const Entry& entry : muon_) add("momentum.", momentum_, entry);
   return out;
 }
 

@@ -27,7 +27,8 @@ class Optimizer {
   // times `gradient_scale`. The compute copies are made anew.
   void step(double rate_factor, double gradient_scale);
 
-  // What a checkpoint must hold, by name ("adamw.mean", "muon.momentum"): flat tensors.
+  // What a checkpoint must hold beside the weights: "mean.NAME", "square.NAME" and "momentum.NAME",
+  // with the shape of the weight NAME; views of the memory itself.
   std::vector<std::pair<std::string, at::Tensor>> state() const;
   std::int64_t steps() const { return steps_; }
   void set_steps(std::int64_t steps) { steps_ = steps; }
