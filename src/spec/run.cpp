@@ -205,6 +205,7 @@ Run read_run(TomlDocument& document) {
   if (const auto limits = root.table_if("limits")) read_limits(run, *limits);
   if (const auto checkpoint = root.table_if("checkpoint")) read_checkpoint(run, *checkpoint);
   if (const auto recovery = root.table_if("recovery")) read_recovery(run, *recovery);
+  if (const auto data = root.table_if("data")) run.data = read_data(*data);
   return run;
 }
 
