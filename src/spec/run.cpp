@@ -238,6 +238,7 @@ Run read_run(TomlDocument& document) {
       schedule->mistake("muon", "needs optimizer = \"muon\" in [train]");
     }
   }
+  if (const auto data = root.table_if("data")) run.data = read_data(*data);
   return run;
 }
 

@@ -9,6 +9,7 @@
 #include "base/date.hpp"
 #include "base/result.hpp"
 #include "base/units.hpp"
+#include "spec/data.hpp"
 #include "spec/fact.hpp"
 #include "spec/layout_wish.hpp"
 #include "spec/model.hpp"
@@ -83,6 +84,7 @@ struct Run {
   std::optional<Seconds> checkpoint_every;  // empty: optimal
   bool checkpoint_memory_copy = false;
   int gpus_per_rack = 0;  // for limits.power_per_rack
+  std::optional<DataSpec> data;  // for a training on real text
 };
 
 // `file` is what messages call it. Errors: bad_input with file, line and key, all mistakes at once.
