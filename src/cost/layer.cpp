@@ -13,7 +13,6 @@ namespace {
 // the softmax, whose place the gradient takes.
 constexpr double logit_bytes_kept = 6;
 constexpr double embedding_bytes = 4;  // a bf16 row read and written
-constexpr double added_bytes = 6;      // a bf16 row read, and what it is added to read and written
 
 bool ends_with(std::string_view text, std::string_view end) {
   return text.size() >= end.size() && text.substr(text.size() - end.size()) == end;
@@ -144,11 +143,7 @@ LayerCost LayerModel::layer(const LayerSplit& split, int like) const {
   LayerBuilder builder(setting_, numbers_, efficiency_, collectives_, split);
   builder.norms(model.norms_per_layer);
   builder.attention();
-  if (model.has_value_embedding(like)) {
-    const double heads = model.attention.kv_heads;
-    builder.memory_bound(added_bytes * heads / std::min<double>(split.tp, heads) *
-                         model.attention.value_dim);
-  }
+  if (model.has_value_embedding(like)) builder.value_embedding();
   double pairs = 1;
   if (with_experts) {
     builder.experts(*model.experts);
@@ -165,10 +160,8 @@ LayerCost LayerModel::layer(const LayerSplit& split, int like) const {
 
 LayerCost LayerModel::embedding(const LayerSplit& split) const {
   LayerBuilder builder(setting_, numbers_, efficiency_, collectives_, split);
-  builder.memory_bound(embedding_bytes * setting_.model.hidden);
-  if (setting_.model.bigram_embeddings > 0) {
-    builder.memory_bound(added_bytes * setting_.model.hidden);
-  }
+  const double added = setting_.model.bigram_embeddings > 0 ? added_embedding_bytes : 0;
+  builder.memory_bound((embedding_bytes + added) * setting_.model.hidden);
   builder.tensor_traffic(0.5);
   return builder.finish(Seconds{});
 }

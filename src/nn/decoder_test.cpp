@@ -4,109 +4,10 @@
 
 #include <gtest/gtest.h>
 
-#include "spec/catalog.hpp"
+#include "nn/test_models.hpp"
 
 namespace celere::nn {
 namespace {
-
-spec::Model tiny() {
-  spec::Model m;
-  m.name = "tiny";
-  m.layers = 2;
-  m.hidden = 48;
-  m.ffn = 80;
-  m.vocab = 101;
-  m.context = 64;
-  m.attention.heads = 4;
-  m.attention.kv_heads = 2;
-  m.attention.head_dim = 20;
-  m.attention.value_dim = 20;
-  m.initial_std = 0.15;
-  return m;
-}
-
-struct Case {
-  const char* name;
-  spec::Model model;
-};
-
-std::vector<Case> cases() {
-  std::vector<Case> out;
-  out.push_back({"llama", tiny()});
-  spec::Model m = tiny();
-  m.norm = spec::Norm::layer;
-  m.norm_biases = m.mlp_biases = m.attention.biases = m.attention.output_bias = true;
-  m.position = spec::Position::learned;
-  m.activation = spec::Activation::gelu;
-  m.tied_embeddings = true;
-  m.attention.kv_heads = 4;
-  out.push_back({"gpt2", m});
-  m = tiny();
-  m.activation = spec::Activation::gelu_gated;
-  m.norms_per_layer = 4;
-  m.embedding_scale = 3;
-  m.logit_scale = 0.6;
-  m.attention.soft_cap = 5;
-  m.experts = spec::Experts{};
-  m.experts->count = 4;
-  m.experts->top_k = 2;
-  m.experts->ffn = 56;
-  m.experts->normalise = false;
-  m.experts->dense_branch_ffn = 40;
-  m.experts->balance_loss = 0.02;
-  out.push_back({"grok", m});
-  m = tiny();
-  m.activation = spec::Activation::relu_squared;
-  m.attention.query_key_norm = true;
-  m.attention.scale = 0.12;
-  m.value_embeddings = {0, 1};
-  m.bigram_embeddings = 64;
-  m.logit_soft_cap = 4;
-  m.tied_embeddings = true;
-  out.push_back({"recipe", m});
-  m = tiny();
-  m.attention.kind = spec::AttentionKind::latent;
-  m.attention.query_rank = 24;
-  m.attention.kv_rank = 16;
-  m.attention.rope_dim = 8;
-  m.attention.head_dim = 20;
-  m.attention.value_dim = 12;
-  m.experts = spec::Experts{};
-  m.experts->count = 8;
-  m.experts->top_k = 3;
-  m.experts->ffn = 24;
-  m.experts->shared_ffn = 24;
-  m.experts->first_dense = 1;
-  m.experts->groups = 4;
-  m.experts->group_limit = 2;
-  m.experts->router_bias = true;
-  m.experts->scoring = spec::Scoring::sigmoid;
-  m.experts->scale = 2.5;
-  m.experts->capacity = 1.1;
-  out.push_back({"deepseek", m});
-  m = tiny();
-  m.attention.sinks = m.attention.biases = m.attention.output_bias = true;
-  m.attention.rope_share = 0.5;
-  m.experts = spec::Experts{};
-  m.experts->count = 4;
-  m.experts->top_k = 2;
-  m.experts->ffn = 24;
-  m.experts->biases = true;
-  out.push_back({"gpt_oss", m});
-  return out;
-}
-
-// Two sequences of 37 positions with a document boundary inside one of them, some rows uncounted.
-Batch odd_batch(const spec::Model& model) {
-  at::manual_seed(3);
-  Batch batch = plain_batch(at::randint(0, model.vocab, {2, 38}, at::kLong), model.bigram_embeddings);
-  for (std::int64_t i = 12; i < 37; ++i) {
-    batch.start[i] = 12;
-    batch.position[i] = i - 12;
-  }
-  for (const std::int64_t i : {0, 11, 40}) batch.counted[i] = 0;
-  return batch;
-}
 
 struct Outcome {
   double loss = 0;
@@ -115,16 +16,7 @@ struct Outcome {
 
 Outcome run(const spec::Model& model, Types types, const kernels::Table* table) {
   Parameters parameters(model, types, at::kCPU);
-  parameters.initialise(model, 7);
-  for (const Parameter& p : parameters.all()) {
-    // Norms and biases away from one and zero, or their part in a product would not be seen.
-    if (p.what.type == spec::TensorType::norm || p.what.type == spec::TensorType::bias ||
-        p.what.name.ends_with("value_embedding") || p.what.name.ends_with("bigrams")) {
-      at::manual_seed(static_cast<std::uint64_t>(p.offset));
-      p.value.detach().add_(at::randn(p.what.shape, at::kFloat), 0.2);
-    }
-  }
-  parameters.refresh();
+  draw_all(model, parameters);
   const Decoder decoder(model, parameters, Ops(types, table), 64);
   const Losses losses = decoder.loss(odd_batch(model), {.head = 1.0 / 71, .balance = 0.5});
   losses.total().backward();
@@ -135,7 +27,7 @@ Outcome run(const spec::Model& model, Types types, const kernels::Table* table) 
 
 // Gradients that are zero but for rounding (a bias on the keys moves all scores alike) are held
 // against `least`.
-void compare(const Case& c, const Outcome& fast, const Outcome& plain, double tolerance,
+void compare(const TestModel& c, const Outcome& fast, const Outcome& plain, double tolerance,
              double least) {
   EXPECT_NEAR(fast.loss, plain.loss, tolerance * std::abs(plain.loss)) << c.name;
   const std::vector<spec::Tensor> inventory = spec::tensors(c.model);
@@ -151,7 +43,7 @@ void compare(const Case& c, const Outcome& fast, const Outcome& plain, double to
 }
 
 TEST(Decoder, fast_forms_equal_plain_ones_in_double) {
-  for (const Case& c : cases()) {
+  for (const TestModel& c : test_models()) {
     const Outcome plain = run(c.model, {at::kDouble, at::kDouble}, nullptr);
     const Types single{at::kFloat, at::kFloat};
     compare(c, run(c.model, single, nullptr), plain, 2e-5, 1e-3);
@@ -167,17 +59,45 @@ TEST(Decoder, fast_forms_equal_plain_ones_in_double) {
 TEST(Decoder, bfloat16_is_near) {
   if (kernels::capability_here() == kernels::Capability::plain) GTEST_SKIP();
   const kernels::Table& table = kernels::table_of(kernels::capability_here());
-  for (const Case& c : cases()) {
+  for (const TestModel& c : test_models()) {
     if (c.model.experts) continue;  // near ties of the router fall the other way
     const Outcome plain = run(c.model, {at::kDouble, at::kDouble}, nullptr);
     compare(c, run(c.model, {at::kFloat, at::kBFloat16}, &table), plain, 0.05, 1e-2);
   }
 }
 
+// A step of every tensor along its gradient changes the loss by what the gradient says:
+//   (loss(w + e d) - loss(w - e d)) / 2 e = g . d,  d = g / |g|, whose error is of order e^2.
+TEST(Decoder, gradients_equal_finite_differences) {
+  for (const TestModel& c : test_models()) {
+    const Types types{at::kDouble, at::kDouble};
+    Parameters parameters(c.model, types, at::kCPU);
+    draw_all(c.model, parameters);
+    const Decoder decoder(c.model, parameters, Ops(types, nullptr), 64);
+    const Batch batch = odd_batch(c.model);
+    const LossScale scale{.head = 1.0 / 71, .balance = 0.5};
+    decoder.loss(batch, scale).total().backward();
+    const at::NoGradGuard quiet;
+    for (const Parameter& p : parameters.all()) {
+      const double slope = p.value.grad().norm().item<double>();
+      if (slope < 1e-9) continue;  // of what only chooses
+      const at::Tensor direction = p.value.grad() / slope;
+      const double e = 1e-6;
+      p.value.add_(direction, e);
+      const double above = decoder.loss(batch, scale).total().item<double>();
+      p.value.sub_(direction, 2 * e);
+      const double below = decoder.loss(batch, scale).total().item<double>();
+      p.value.add_(direction, e);
+      EXPECT_NEAR((above - below) / (2 * e), slope, 2e-5 * std::max(slope, 1e-2))
+          << c.name << " " << p.what.name;
+    }
+  }
+}
+
 // Token by token through the cache equals all at once.
 TEST(Decoder, cached_steps_equal_whole_sequences) {
   const at::NoGradGuard quiet;
-  for (const Case& c : cases()) {
+  for (const TestModel& c : test_models()) {
     if (c.model.experts && c.model.experts->capacity > 0) continue;  // drops depend on the batch
     const Types types{at::kDouble, at::kDouble};
     Parameters parameters(c.model, types, at::kCPU);
@@ -198,7 +118,7 @@ TEST(Decoder, cached_steps_equal_whole_sequences) {
 }
 
 TEST(Decoder, names_the_layer_that_is_not_finite) {
-  const spec::Model model = tiny();
+  const spec::Model model = test_models().front().model;
   const Types types{at::kFloat, at::kFloat};
   Parameters parameters(model, types, at::kCPU);
   parameters.initialise(model, 7);

@@ -66,6 +66,7 @@ Parameters::Parameters(const spec::Model& model, Types types, at::Device device)
   const at::TensorOptions options = at::TensorOptions().dtype(types.master).device(device);
   values_ = at::zeros({count}, options);
   gradients_ = at::zeros({count}, options);
+  asked_.resize(parameters_.size());
   const bool copied = types.compute != types.master;
   if (copied) copies_ = at::zeros({count}, options.dtype(types.compute));
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
@@ -82,7 +83,17 @@ Parameters::Parameters(const spec::Model& model, Types types, at::Device device)
 
 const Parameter* Parameters::find(std::string_view name) const {
   const auto found = places_.find(name);
-  return found == places_.end() ? nullptr : &parameters_[found->second];
+  if (found == places_.end()) return nullptr;
+  asked_[found->second] = true;
+  return &parameters_[found->second];
+}
+
+std::vector<std::string> Parameters::never_asked() const {
+  std::vector<std::string> out;
+  for (std::size_t i = 0; i < parameters_.size(); ++i) {
+    if (!asked_[i]) out.push_back(parameters_[i].what.name);
+  }
+  return out;
 }
 
 const Parameter& Parameters::operator[](std::string_view name) const {

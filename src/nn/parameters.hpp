@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
@@ -39,6 +40,8 @@ class Parameters {
   // REQUIRES: the inventory has it.
   const Parameter& operator[](std::string_view name) const;
   const Parameter* find(std::string_view name) const;  // nothing where the inventory lacks it
+  // What no one has asked for by name so far: a model that is built asks for all that it uses.
+  std::vector<std::string> never_asked() const;
   const std::vector<Parameter>& all() const { return parameters_; }
   Types types() const { return types_; }
 
@@ -57,6 +60,7 @@ class Parameters {
   Types types_;
   at::Tensor values_, gradients_, copies_;
   std::vector<Parameter> parameters_;
+  mutable std::vector<bool> asked_;
   std::unordered_map<std::string_view, std::size_t> places_;
 };
 
