@@ -36,7 +36,7 @@ struct Answer {
 };
 
 struct GenerateOptions {
-  Sampling sampling;
+  Sampling sampling{};
   std::int64_t tokens_max = 256;  // at least 1
 };
 

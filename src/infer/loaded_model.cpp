@@ -1,7 +1,9 @@
 #include "infer/loaded_model.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <algorithm>
 #include <charconv>
 
 #include "nn/stored.hpp"
@@ -67,6 +69,19 @@ Result<Chosen> newest_checkpoint(const checkpoint::Storage& storage, const LoadO
   return none;
 }
 
+// Its context is the longest sequence that can be asked: what the run trained at least.
+Result<spec::Model> askable_model(const spec::Run& run, const spec::Catalog& catalog) {
+  ASSIGN_OR_RETURN(spec::Model model, spec::model_of(run, catalog));
+  if (!model.unknown.empty()) {
+    return bad_input(fmt::format("{}: model: nobody published its {}", run.file,
+                                 fmt::join(model.unknown, ", ")));
+  }
+  if (model.position != spec::Position::learned) {
+    model.context = std::max(model.context, static_cast<int>(run.sequence));
+  }
+  return model;
+}
+
 Result<tokens::Tokenizer> tokenizer_of(const Files& files, const std::string& folder,
                                        const spec::Model& model) {
   ASSIGN_OR_RETURN(tokens::Tokenizer tokenizer,
@@ -86,7 +101,7 @@ Result<LoadedModel> load_model(const checkpoint::Storage& storage, const spec::C
   const std::string run_file = options.directory.run_file();
   ASSIGN_OR_RETURN(const std::string content, storage.files().read(run_file));
   ASSIGN_OR_RETURN(spec::Run run, spec::parse_run(content, run_file));
-  ASSIGN_OR_RETURN(spec::Model model, spec::model_of(run, catalog));
+  ASSIGN_OR_RETURN(spec::Model model, askable_model(run, catalog));
   ASSIGN_OR_RETURN(
       Chosen chosen,
       options.checkpoint.empty() ? newest_checkpoint(storage, options)
