@@ -254,8 +254,8 @@ TEST(RunFileErrors, a_ramp_begins_at_nothing_and_ascends) {
 TEST(RunFileErrors, an_unknown_key_comes_with_the_nearest_known_one) {
   EXPECT_EQ(train_error("\"8 sequences\"", "optimiser = \"adamw\"\n"),
             "x.toml:10: train.optimiser: is not a key that is known here; is \"optimizer\" meant?");
-  EXPECT_EQ(error_of({.rest = "[data]\npath = \"x\"\n"}),
-            "x.toml:12: data: is not a key that is known here");
+  EXPECT_EQ(error_of({.rest = "[weather]\npath = \"x\"\n"}),
+            "x.toml:12: weather: is not a key that is known here");
 }
 
 TEST(RunFileErrors, tokens_and_compute_exclude_each_other) {
@@ -404,7 +404,10 @@ TEST(RunFileDocument, has_exactly_the_keys_that_the_parser_knows) {
         Parts{.model = "[model.attention]\nkind = \"latent\"\n" + experts,
               .train = std::string("batch = { from = \"8 sequences\" }\n") + critical},
         Parts{.model = "[model.attention]\nkind = \"grouped\"\n",
-              .train = "batch = [{ from = \"0 tokens\" }]\n"}}) {
+              .train = "batch = [{ from = \"0 tokens\" }]\n",
+              .rest = "[data]\nsources = [{ kind = \"wordnet\" }, { kind = \"jsonl\" }, {}]\n"
+                      "tokenizer = {}\nfilters = {}\n"},
+        Parts{.rest = "[data.tokenizer]\nfile = \"x.model\"\n"}}) {
     for (const std::string& key : keys_asked_of(parts.text())) known.insert(key);
   }
   EXPECT_EQ(known, documented_keys(read_file("docs/run-file.md")));

@@ -69,6 +69,7 @@ class Build {
   Result<std::string> model_bytes(const Filters& filters);
   Status tokenise(const Tokenizer& tokenizer, const Filters& filters);
   Status write_shards(const Tokenizer& tokenizer);
+  Status remove_parts_of_files();
   Status commit();
   Result<BucketContent> load(std::size_t bucket, const Filters& filters) const;
   void progress(double share) const {
@@ -311,8 +312,19 @@ Status Build::write_shards(const Tokenizer& tokenizer) {
                   plan_, manifest);
 }
 
+// What a kill left of a file that was being written (base/files.hpp) beside it.
+Status Build::remove_parts_of_files() {
+  for (const std::string& folder : {options_.folder, options_.folder + "/" + tokenizer_folder}) {
+    for (const std::string& name : files_.list(folder)) {
+      if (name.ends_with(".part")) RETURN_IF_ERROR(files_.remove(folder + "/" + name));
+    }
+  }
+  return Done{};
+}
+
 Status Build::commit() {
   Manifest& manifest = report_.manifest;
+  RETURN_IF_ERROR(remove_parts_of_files());
   const std::string from = building_ + "/" + tokenizer_folder;
   const std::string to = options_.folder + "/" + tokenizer_folder;
   RETURN_IF_ERROR(files_.make_folder(to));

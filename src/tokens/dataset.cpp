@@ -133,7 +133,7 @@ Status Dataset::Impl::share_out(const Manifest& manifest, const std::string& fol
   for (std::size_t i = 0; i < sources.size(); ++i) {
     const double samples =
         static_cast<double>(sources[i].editions[0].windows) * all / static_cast<double>(weights[i]);
-    epoch_samples = std::max(epoch_samples, static_cast<std::uint64_t>(std::ceil(samples)));
+    epoch_samples = std::max(epoch_samples, static_cast<std::uint64_t>(std::ceil(samples - 1e-6)));
   }
   mixture = Mixture(std::move(weights));
   return Done{};

@@ -78,12 +78,20 @@ bool is_plural(std::string_view noun) {
                                "diabetes", "molasses", "billiards", "checkers", "chess"});
 }
 
-bool is_mass_by_ending(std::string_view noun) {
+// Whatever its definition says.
+bool is_always_mass(std::string_view noun) {
   return ends_with_any(
-      noun, {"ness",      "ism",      "ics",      "ology",       "ware",      "furniture",
-             "equipment", "clothing", "jewelry",  "machinery",   "luggage",   "news",
-             "measles",   "rabies",   "diabetes", "molasses",    "billiards", "checkers",
-             "chess",     "music",    "weather",  "information", "knowledge", "traffic"});
+      noun, {"ics",      "ology",    "software",    "hardware",  "furniture", "equipment",
+             "clothing", "jewelry",  "machinery",   "luggage",   "news",      "measles",
+             "rabies",   "diabetes", "molasses",    "billiards", "checkers",  "chess",
+             "music",    "weather",  "information", "knowledge", "traffic"});
+}
+
+// A definition that says that there are several: "a flaw", but not "a state in which ...".
+bool defines_one(std::string_view definition) {
+  return begins_with_any(definition, {"a ", "an ", "any ", "one "}) &&
+         !begins_with_any(definition, {"a state", "a feeling", "an emotion", "a quality",
+                                       "a condition", "a strong feeling", "a general"});
 }
 
 // "a violin", "water", "scissors", "Paris".
@@ -205,8 +213,9 @@ NounUse noun_use(const WordNet& net, const Synset& synset, const std::string& no
   // A capital: a name of one thing or of a group of living things; "American" is counted.
   const bool one_letter_more = noun.size() > 1 && !is_upper(noun[1]);
   if (is_upper(noun[0]) && one_letter_more && synset.file != person) return NounUse::name;
-  if (is_mass_by_ending(last)) return NounUse::mass;
-  const bool one = begins_with_any(synset.definition, {"a ", "an ", "any ", "one "});
+  if (is_always_mass(last)) return NounUse::mass;
+  const bool one = defines_one(synset.definition);
+  if (ends_with_any(last, {"ness", "ism"}) && !one) return NounUse::mass;
   switch (synset.file) {
     case substance:
     case feeling:

@@ -64,22 +64,24 @@ std::string_view without_mark(std::string_view word) {
   return word;
 }
 
-// A gloss is a definition, then examples in quotes, parted by semicolons.
+// A gloss is a definition, then examples in quotes behind a semicolon or a colon.
 void read_gloss(std::string_view gloss, Synset& synset) {
-  const std::size_t quote = gloss.find("; \"");
-  std::string_view definition = trimmed(gloss.substr(0, quote));
+  const auto next_example = [&gloss](std::size_t from) {
+    return std::min(gloss.find("; \"", from), gloss.find(": \"", from));
+  };
+  std::size_t at = next_example(0);
+  std::string_view definition = trimmed(gloss.substr(0, at));
   if (definition.starts_with('"')) definition = {};
   while (definition.ends_with(';') || definition.ends_with(':')) {
     definition = trimmed(definition.substr(0, definition.size() - 1));
   }
   synset.definition = definition;
-  std::size_t at = quote;
   while (at != std::string_view::npos) {
     const std::size_t begin = at + 3;
     const std::size_t end = gloss.find('"', begin);
     if (end == std::string_view::npos) break;
     synset.examples.emplace_back(trimmed(gloss.substr(begin, end - begin)));
-    at = gloss.find("; \"", end);
+    at = next_example(end);
   }
 }
 
