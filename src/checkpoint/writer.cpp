@@ -104,13 +104,15 @@ void CheckpointWriter::work() {
     lock.unlock();
     const Instant begin = clock_->now();
     Status status = write();
-    if (status.ok()) {
-      Status removed = keep_only(*storage_, options_.folder, report.step,
-                                 {.last = options_.keep, .every = options_.keep_every});
-      if (!removed.ok()) report.not_removed = std::move(removed).error();
-    } else {
-      report.failed = std::move(status).error();
+    // Of a failed save, or of an earlier one of the same step.
+    Status removed = remove_leftovers(
+        *storage_, fmt::format("{}/{}", options_.folder, folder_name_of_step(report.step)));
+    if (status.ok() && removed.ok()) {
+      removed = keep_only(*storage_, options_.folder, report.step,
+                          {.last = options_.keep, .every = options_.keep_every});
     }
+    if (!status.ok()) report.failed = std::move(status).error();
+    if (!removed.ok()) report.not_removed = std::move(removed).error();
     report.writing = clock_->now() - begin;
     lock.lock();
     if (!report.failed) committed_ = report.step;
@@ -132,13 +134,7 @@ Status CheckpointWriter::write() {
     manifest.state = draft_.state;
     return commit(*storage_, folder, manifest);
   };
-  Status status = attempt();
-  // Of a failed save, or of an earlier one of the same step.
-  const Status cleaned = remove_leftovers(*storage_, folder);
-  if (!status.ok()) {
-    return std::move(status).during(fmt::format("saving the checkpoint of step {}", draft_.step));
-  }
-  return cleaned;
+  return attempt().during(fmt::format("saving the checkpoint of step {}", draft_.step));
 }
 
 }  // namespace celere::checkpoint

@@ -50,7 +50,7 @@ struct SaveReport {
   Seconds blocking;                  // the training waited, for a save before it too
   Seconds writing;                   // in the background, until it was committed or failed
   std::optional<Error> failed;       // nothing: it is committed
-  std::optional<Error> not_removed;  // it is, and an older one could not be removed
+  std::optional<Error> not_removed;  // files that should be gone and are not
 };
 
 class CheckpointWriter {
