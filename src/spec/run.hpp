@@ -83,7 +83,7 @@ struct Run {
   LostReplica on_lost_replica = LostReplica::roll_back;
   std::optional<Seconds> checkpoint_every;  // empty: optimal
   bool checkpoint_memory_copy = false;
-  int gpus_per_rack = 0;  // for limits.power_per_rack
+  int gpus_per_rack = 0;         // for limits.power_per_rack
   std::optional<DataSpec> data;  // for a training on real text
 };
 
