@@ -118,6 +118,8 @@ Status Trainer::open_writer() {
                    .model = setup_.model.name,
                    .inventory = nn::inventory_hash(setup_.model),
                    .layout = layout::written({})};
+  options.keep = setup_.run.checkpoint.keep;
+  options.keep_every = setup_.run.checkpoint.keep_every;
   ASSIGN_OR_RETURN(writer_, checkpoint::CheckpointWriter::open(std::move(options), world_.clock,
                                                                world_.storage));
   std::int64_t bytes = 0;
@@ -193,7 +195,9 @@ double Trainer::validation_loss() const {
 }
 
 bool Trainer::save_due(Instant now) const {
-  return now - saved_at_ >= setup_.run.checkpoint_every.value_or(save_every_default);
+  const spec::CheckpointPlan& plan = setup_.run.checkpoint;
+  if (plan.every_steps) return step_ - saved_step_ >= *plan.every_steps;
+  return now - saved_at_ >= plan.every.value_or(save_every_default);
 }
 
 Status Trainer::save() {
