@@ -79,4 +79,18 @@ std::string Progress::line(double share) const {
   return text;
 }
 
+void LiveLine::show(std::string_view text) {
+  const Instant now = clock_.now();
+  if (!terminal_.write || now < draw_next_) return;
+  draw_next_ = {now.nanoseconds + draw_interval};
+  terminal_.write(fmt::format("{}{}", wipe, cut_to(text, terminal_.width - 1)));
+  drawn_ = true;
+}
+
+void LiveLine::finish() {
+  if (drawn_) terminal_.write(wipe);
+  drawn_ = false;
+  draw_next_ = {};
+}
+
 }  // namespace celere

@@ -51,4 +51,24 @@ class Progress {
   bool finished_ = false;
 };
 
+// The same for a line whose text the caller makes, such as the state of a training, with lines in
+// between that stay. For one thread.
+class LiveLine {
+ public:
+  // The clock must outlive it. A terminal without `write`: silent.
+  LiveLine(const Clock& clock, Terminal terminal) : clock_(clock), terminal_(std::move(terminal)) {}
+  ~LiveLine() { finish(); }
+  LiveLine(const LiveLine&) = delete;
+  LiveLine& operator=(const LiveLine&) = delete;
+
+  void show(std::string_view text);  // unless one was drawn a moment ago
+  void finish();                     // wipes the line; the next show() draws it again
+
+ private:
+  const Clock& clock_;
+  Terminal terminal_;
+  Instant draw_next_{};
+  bool drawn_ = false;
+};
+
 }  // namespace celere

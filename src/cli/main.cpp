@@ -51,6 +51,7 @@ int main(int argc, char** argv) {
   add_validate(app, common);
   add_fit(app, common);
   add_catalog(app, common);
+  add_data(app, common);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -18,10 +18,12 @@ bool ends_with(std::string_view text, std::string_view end) {
   return text.size() >= end.size() && text.substr(text.size() - end.size()) == end;
 }
 
-// Key and value projections are cut by tp, but never finer than a head.
+// Projections to keys and values, and what is added to values: cut by tp, but never finer than a
+// head.
 bool of_key_or_value(const spec::Tensor& tensor) {
   return ends_with(tensor.name, ".wk") || ends_with(tensor.name, ".wv") ||
-         ends_with(tensor.name, ".wk_bias") || ends_with(tensor.name, ".wv_bias");
+         ends_with(tensor.name, ".wk_bias") || ends_with(tensor.name, ".wv_bias") ||
+         ends_with(tensor.name, ".value_embedding");
 }
 
 bool of_head(const spec::Tensor& tensor) {
@@ -93,15 +95,17 @@ struct LayerModel::ModelCounts {
 };
 
 LayerModel::ModelCounts::ModelCounts(const spec::Model& model) {
-  const int with_experts = model.expert_layers();
-  const bool mixed = with_experts > 0 && with_experts < model.layers;
+  // Kinds in the order of their first layers where the experts and value embeddings differ.
+  std::vector<std::pair<bool, bool>> seen;
   for (int layer = 0; layer < model.layers; ++layer) {
-    kind_of_layer.push_back(mixed && model.has_experts(layer) ? 1 : 0);
+    const std::pair<bool, bool> what{model.has_experts(layer), model.has_value_embedding(layer)};
+    const auto known = std::find(seen.begin(), seen.end(), what);
+    kind_of_layer.push_back(static_cast<int>(known - seen.begin()));
+    if (known != seen.end()) continue;
+    seen.push_back(what);
+    kind_representative.push_back(layer);
   }
-  for (int kind = 0; kind < (mixed ? 2 : 1); ++kind) {
-    const auto found = std::find(kind_of_layer.begin(), kind_of_layer.end(), kind);
-    kind_representative.push_back(static_cast<int>(found - kind_of_layer.begin()));
-  }
+  CHECK_LE(seen.size(), static_cast<std::size_t>(layer_kinds_max));
   kinds.resize(kind_representative.size());
   for (const spec::Tensor& tensor : spec::tensors(model)) {
     if (tensor.layer < 0) {
@@ -133,11 +137,13 @@ int LayerModel::kind_of(int layer) const {
 
 double LayerModel::parameters() const { return counts_->parameters; }
 
-LayerCost LayerModel::layer(const LayerSplit& split, bool with_experts) const {
+LayerCost LayerModel::layer(const LayerSplit& split, int like) const {
   const spec::Model& model = setting_.model;
+  const bool with_experts = model.has_experts(like);
   LayerBuilder builder(setting_, numbers_, efficiency_, collectives_, split);
   builder.norms(model.norms_per_layer);
   builder.attention();
+  if (model.has_value_embedding(like)) builder.value_embedding();
   double pairs = 1;
   if (with_experts) {
     builder.experts(*model.experts);
@@ -154,7 +160,8 @@ LayerCost LayerModel::layer(const LayerSplit& split, bool with_experts) const {
 
 LayerCost LayerModel::embedding(const LayerSplit& split) const {
   LayerBuilder builder(setting_, numbers_, efficiency_, collectives_, split);
-  builder.memory_bound(embedding_bytes * setting_.model.hidden);
+  const double added = setting_.model.bigram_embeddings > 0 ? added_embedding_bytes : 0;
+  builder.memory_bound((embedding_bytes + added) * setting_.model.hidden);
   builder.tensor_traffic(0.5);
   return builder.finish(Seconds{});
 }
@@ -206,7 +213,7 @@ LayerCosts LayerModel::costs(const LayerSplit& split) const {
                            : model.attention.kv_heads;
   LayerCosts costs;
   for (std::size_t kind = 0; kind < counts_->kind_representative.size(); ++kind) {
-    costs.kinds.push_back(layer(split, model.has_experts(counts_->kind_representative[kind])));
+    costs.kinds.push_back(layer(split, counts_->kind_representative[kind]));
     costs.parameters.push_back(counts_->kinds[kind].share(split, kv_heads));
   }
   costs.embedding = embedding(split);

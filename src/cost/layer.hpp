@@ -64,6 +64,9 @@ struct LayerSplit {
 enum class Keep : std::uint8_t { all, without_attention, input_only };
 inline constexpr int keep_count = 3;
 
+// Kinds of layers: with experts or without, with a value embedding or without.
+inline constexpr int layer_kinds_max = 4;
+
 struct PassTimes {
   Seconds forward;
   Seconds backward;   // the input gradient
@@ -116,13 +119,13 @@ class LayerModel {
 
   LayerCosts costs(const LayerSplit& split) const;
 
-  // 0 or 1: layers without and with experts (0 where all are alike).
+  // By experts and value embedding, with or without; counted in the order of their first layers.
   int kind_of(int layer) const;
   double parameters() const;  // of all ranks, mtp included
 
  private:
   struct ModelCounts;
-  LayerCost layer(const LayerSplit& split, bool experts) const;
+  LayerCost layer(const LayerSplit& split, int like) const;
   LayerCost embedding(const LayerSplit& split) const;
   LayerCost head(const LayerSplit& split) const;
   LayerCost mtp(const LayerSplit& split) const;

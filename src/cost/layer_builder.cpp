@@ -116,6 +116,10 @@ void LayerBuilder::attention() {
   context_traffic();
 }
 
+void LayerBuilder::value_embedding() {
+  memory_bound(added_embedding_bytes * kv_heads() * value_dim());
+}
+
 // Causal: half of the scores, spread evenly over the ranks of cp (zig-zag).
 void LayerBuilder::fused_attention() {
   const spec::Attention& attention = setting_.model.attention;

@@ -5,6 +5,9 @@
 
 namespace celere::cost {
 
+// A row of an embedding in bf16 read, and what it is added to read and written.
+inline constexpr double added_embedding_bytes = 6;
+
 class LayerBuilder {
  public:
   LayerBuilder(const Setting& setting, const Numbers& numbers, const Efficiency& efficiency,
@@ -17,6 +20,7 @@ class LayerBuilder {
   // A memory-bound operator: bytes forward a token of T; backward 1.6 times as many.
   void memory_bound(double bytes_a_token);
   void attention();
+  void value_embedding();  // one of the token, added to its values
   void attention_projections();
   void mlp(double ffn);  // divided by tp
   void experts(const spec::Experts& experts);

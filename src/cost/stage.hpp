@@ -57,7 +57,7 @@ struct StageCosts {
 
 // What a stage holds: how many layers of each kind in each state, and what else.
 struct Holding {
-  std::array<std::array<int, keep_count>, 2> layers{};
+  std::array<std::array<int, keep_count>, layer_kinds_max> layers{};
   bool embedding = false;
   bool head = false;
 

@@ -123,6 +123,42 @@ TEST(Memory, one_gpu_holds_the_parameters_once) {
   EXPECT_DOUBLE_EQ(cost.memory[Bucket::optimizer].in_base(), 8 * parameters);
 }
 
+// Value embeddings of 8,192 words x 8 heads x 128 in the first and the last of four layers, and 500
+// rows of pairs: 2 x 8,388,608 + 512,000 parameters more, and no FLOP. Two layers without and two
+// with; a token reads 2 bytes of the row and moves 4 of what it is added to: 6 x 1,024 in each of
+// the two layers and at the embedding, 18,432 bytes x 2.6 x 1,024 tokens at 1 TB/s are 49 us.
+TEST(Step, embeddings_of_values_and_pairs_cost_memory_and_no_work) {
+  Setting with = setting();
+  with.model.value_embeddings = {0, 3};
+  with.model.bigram_embeddings = 500;
+  const auto plain = model_of(setting()), embedded = model_of(with);
+  EXPECT_EQ(embedded->useful_per_sequence(), plain->useful_per_sequence());
+  const double more = 2 * 8192.0 * 1024 + 500 * 1024.0;
+  const StepCost before = plain->cost(layout::Layout{}, 1), after = embedded->cost({}, 1);
+  const auto added = [&](Bucket of) { return (after.memory[of] - before.memory[of]).in_base(); };
+  EXPECT_DOUBLE_EQ(added(Bucket::parameters), 2 * more);
+  EXPECT_DOUBLE_EQ(added(Bucket::optimizer), 8 * more);
+  EXPECT_NEAR((after[StepPart::compute] - before[StepPart::compute]) / 1_us,
+              18432 * 2.6 * 1024 * 1e-6, 0.01);
+}
+
+// Both on one rank; with tp = 4 each of four ranks has a quarter of the width.
+TEST(Memory, tp_cuts_the_value_embeddings_by_heads) {
+  Setting with = setting();
+  with.model.value_embeddings = {0, 1};
+  const auto plain = model_of(setting()), embedded = model_of(with);
+  const auto added = [&](const layout::Layout& l) {
+    return (embedded->cost(l, 8).memory[Bucket::parameters] -
+            plain->cost(l, 8).memory[Bucket::parameters])
+        .in_base();
+  };
+  const double each = 2 * 8192.0 * 1024;
+  layout::Layout l;
+  EXPECT_DOUBLE_EQ(added(l), 2 * each);
+  l.tp = 4;
+  EXPECT_DOUBLE_EQ(added(l), 2 * each / 4);
+}
+
 // ZeRO over 4 replicas: 1 divides master and optimizer, 2 the gradients but for a layer's, 3 the
 // parameters but for two.
 TEST(Memory, zero_divides_what_its_stage_says) {

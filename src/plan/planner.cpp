@@ -8,6 +8,7 @@
 #include "base/written_units.hpp"
 #include "cost/batch.hpp"
 #include "plan/found.hpp"
+#include "spec/scaled_model.hpp"
 
 namespace celere::plan {
 namespace {
@@ -40,17 +41,17 @@ spec::LayoutWish joined(spec::LayoutWish base, const spec::LayoutWish& over) {
 
 Result<cost::Setting> setting_of(const spec::Run& run, const spec::Catalog& catalog) {
   cost::Setting setting;
-  if (run.model) {
-    setting.model = *run.model;
-  } else {
-    ASSIGN_OR_RETURN(setting.model, catalog.model(run.model_name).during(run.file + ": model.use"));
-  }
+  ASSIGN_OR_RETURN(setting.model, spec::model_of(run, catalog));
   ASSIGN_OR_RETURN(setting.cluster,
                    catalog.cluster(run.cluster_name).during(run.file + ": cluster.use"));
   ASSIGN_OR_RETURN(setting.chip, catalog.chip(setting.cluster.chip));
   const std::string stack = run.stack_name.empty() ? setting.cluster.stack : run.stack_name;
   ASSIGN_OR_RETURN(setting.stack, catalog.stack(stack));
   setting.precision = run.precision;
+  if (run.precision_auto) {
+    ASSIGN_OR_RETURN(setting.precision,
+                     spec::measured_precision(setting.chip).during(run.file + ": train.precision"));
+  }
   setting.optimizer = run.optimizer;
   setting.sequence = run.sequence;
   setting.gpus = run.gpus.value_or(setting.cluster.gpus);

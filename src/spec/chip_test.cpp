@@ -229,5 +229,48 @@ TEST(ChipCatalog, gives_the_h800_no_curves_of_collectives) {
   EXPECT_EQ(chip->curve_uses.gemm.scale.grade, Grade::assumption);
 }
 
+// What precision = "auto" becomes on the chip above with these rates in TFLOP/s, sustained and
+// peak; or why not.
+struct Rates {
+  const char* sustained_fp32 = "300 TFLOP/s";
+  const char* sustained_bf16 = "700 TFLOP/s";
+  const char* peak_fp32 = "500 TFLOP/s";
+  const char* peak_bf16 = "1000 TFLOP/s";
+};
+
+std::string precision_of(const Rates& rates) {
+  std::string text = replaced(small, "fp32 = { is = \"500 TFLOP/s\"",
+                              std::string("fp32 = { is = \"") + rates.peak_fp32 + "\"");
+  text = replaced(text, "bf16 = { is = \"1000 TFLOP/s\"",
+                  std::string("bf16 = { is = \"") + rates.peak_bf16 + "\"");
+  text = replaced(text, "fp32 = { is = \"300 TFLOP/s\"",
+                  std::string("fp32 = { is = \"") + rates.sustained_fp32 + "\"");
+  text = replaced(text, "bf16 = { is = \"700 TFLOP/s\"",
+                  std::string("bf16 = { is = \"") + rates.sustained_bf16 + "\"");
+  const auto chip = parse_chip(text, "x", curves_of_test);
+  if (!chip.ok()) return chip.error().message;
+  const auto precision = measured_precision(*chip);
+  return precision.ok() ? name_of(*precision) : precision.error().message;
+}
+
+// Sustained 700 over 300 is 2.33; 360 over 300 is 1.2, and enough; 359 is not. Without a sustained
+// rate the peaks decide: 1000 over 500 is 2, and 550 over 500 is 1.1.
+TEST(MeasuredPrecision, is_bf16_where_that_is_worth_it) {
+  EXPECT_EQ(precision_of({}), "bf16");
+  EXPECT_EQ(precision_of({.sustained_bf16 = "360 TFLOP/s"}), "bf16");
+  EXPECT_EQ(precision_of({.sustained_bf16 = "359 TFLOP/s"}), "fp32");
+  EXPECT_EQ(precision_of({.sustained_fp32 = "unknown"}), "bf16");
+  EXPECT_EQ(
+      precision_of(
+          {.sustained_fp32 = "unknown", .sustained_bf16 = "unknown", .peak_bf16 = "550 TFLOP/s"}),
+      "fp32");
+}
+
+TEST(MeasuredPrecision, needs_rates_and_names_the_one_that_is_missing) {
+  EXPECT_EQ(
+      precision_of({.sustained_fp32 = "unknown", .peak_fp32 = "unknown"}),
+      "chips/x.toml: peak.fp32 is unknown, and precision = \"auto\" needs it (source: a test)");
+}
+
 }  // namespace
 }  // namespace celere::spec

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <iterator>
 
 #include "spec/toml_reader.hpp"
@@ -18,6 +19,9 @@ constexpr int heads_max = 1 << 12;
 constexpr int experts_max = 1 << 13;
 constexpr int entries_max = 1 << 30;  // of a vocabulary, or positions
 constexpr int mtp_max = 16;
+// All value embeddings together: beside them and the experts nothing comes near 2^59.
+constexpr double value_embedding_max = static_cast<double>(std::int64_t{1} << 59);
+constexpr double scale_least = 1e-6, scale_most = 1e6;
 
 struct Range {
   int least = 1;
@@ -72,6 +76,16 @@ class Counts {
   const std::vector<std::string>& unknown_;
 };
 
+// What multiplies, and so must not be 0.
+double read_scale(const TomlTable& table, const char* key) {
+  return table.number_or(key, 1, scale_least, scale_most);
+}
+
+// Of what is capped at it; 0: is not.
+double read_soft_cap(const TomlTable& table, const char* key) {
+  return table.number_or(key, 0, 0, scale_most);
+}
+
 void read_latent(Attention& a, const TomlTable& table, const Counts& counts) {
   a.kv_heads = a.heads;
   a.value_dim = counts.required("value_dim", {1, heads_max});
@@ -95,6 +109,7 @@ void read_grouped(Attention& a, const TomlTable& table, const Counts& counts) {
   a.biases = table.boolean_or("biases", false);
   a.output_bias = table.boolean_or("output_bias", false);
   a.sinks = table.boolean_or("sinks", false);
+  a.rope_share = table.number_or("rope_share", 1, 0, 1);
 }
 
 Attention read_attention(const TomlTable& table, const std::vector<std::string>& unknown) {
@@ -108,7 +123,28 @@ Attention read_attention(const TomlTable& table, const std::vector<std::string>&
   } else {
     read_grouped(a, table, counts);
   }
+  a.rope_theta = table.number_or("rope_theta", 10000, 1, 1e12);
+  a.scale = table.number_or("scale", 0, 0, scale_most);
+  a.soft_cap = read_soft_cap(table, "soft_cap");
   return a;
+}
+
+// The rotary embedding turns pairs.
+void check_rotation(const Attention& a, const TomlTable& table) {
+  if (a.kind == AttentionKind::latent) {
+    if (a.rope_dim % 2 != 0) {
+      table.mistake("rope_dim",
+                    fmt::format("= {} is odd, and rotary positions turn pairs", a.rope_dim));
+    }
+    return;
+  }
+  const double rotating = a.rope_share * a.head_dim;
+  const double pairs = std::round(rotating / 2);
+  if (std::abs(rotating - 2 * pairs) > 1e-6 || (a.head_dim > 0 && pairs < 1)) {
+    table.mistake(a.rope_share < 1 ? "rope_share" : "head_dim",
+                  fmt::format("rotary positions turn pairs, and {} x {} is no even number of them",
+                              a.rope_share, a.head_dim));
+  }
 }
 
 void check_routing(const Experts& e, const TomlTable& table) {
@@ -142,6 +178,11 @@ Experts read_experts(const TomlTable& table, const std::vector<std::string>& unk
   e.group_limit = counts.optional("group_limit", 0, {0, experts_max});
   e.router_bias = table.boolean_or("router_bias", false);
   e.biases = table.boolean_or("biases", false);
+  e.scoring = static_cast<Scoring>(table.choice("scoring", {"softmax", "sigmoid"}, 0));
+  e.normalise = table.boolean_or("normalise", true);
+  e.scale = read_scale(table, "scale");
+  e.balance_loss = table.number_or("balance_loss", 0, 0, 100);
+  e.capacity = table.number_or("capacity", 0, 0, experts_max);
   check_routing(e, table);
   return e;
 }
@@ -176,6 +217,43 @@ void read_mlps(Model& m, const TomlTable& table, const Counts& counts) {
   }
 }
 
+// Layers as people name them: [0, -1] are the first and the last.
+std::vector<int> read_value_embeddings(const Model& m, const TomlTable& table) {
+  constexpr const char* key = "value_embeddings";
+  std::vector<int> layers;
+  if (!table.has(key)) return layers;
+  for (const std::int64_t written : table.integers(key)) {
+    const std::int64_t layer = written < 0 ? written + m.layers : written;
+    if (layer < 0 || layer >= m.layers) {
+      table.mistake(key, fmt::format("{} is none of the {} layers", written, m.layers));
+    } else if (std::find(layers.begin(), layers.end(), layer) != layers.end()) {
+      table.mistake(key, fmt::format("layer {} stands there twice", layer));
+    } else {
+      layers.push_back(static_cast<int>(layer));
+    }
+  }
+  std::sort(layers.begin(), layers.end());
+  const double parameters = static_cast<double>(layers.size()) * m.vocab * m.attention.kv_heads *
+                            static_cast<double>(m.attention.value_dim);
+  if (parameters > value_embedding_max) {
+    table.mistake(key, fmt::format("have {:.3g} parameters together, and may have {:.3g}",
+                                   parameters, value_embedding_max));
+  }
+  return layers;
+}
+
+// What changes no shape of the others, except for the embeddings of values and pairs.
+void read_numerics(Model& m, const TomlTable& table) {
+  m.norm_epsilon = table.number_or("norm_epsilon", 1e-5, 0, 0.1);
+  m.embedding_scale = read_scale(table, "embedding_scale");
+  m.logit_scale = read_scale(table, "logit_scale");
+  m.logit_soft_cap = read_soft_cap(table, "logit_soft_cap");
+  m.value_embeddings = read_value_embeddings(m, table);
+  m.bigram_embeddings = static_cast<int>(table.integer_or("bigram_embeddings", 0, 0, entries_max));
+  m.initial_std = table.number_or("initial_std", 0.02, 0, 10);
+  m.zero_output_projections = table.boolean_or("zero_output_projections", false);
+}
+
 }  // namespace
 
 bool Model::has_experts(int layer) const {
@@ -189,6 +267,10 @@ int Model::expert_layers() const {
   return count;
 }
 
+bool Model::has_value_embedding(int layer) const {
+  return std::binary_search(value_embeddings.begin(), value_embeddings.end(), layer);
+}
+
 Model read_model(const TomlTable& table, std::string name) {
   Model m;
   m.name = std::move(name);
@@ -200,7 +282,8 @@ Model read_model(const TomlTable& table, std::string name) {
   m.hidden = counts.required("hidden", {1, width_max});
   m.vocab = counts.required("vocab", {1, entries_max});
   m.context = counts.optional("context", 0, {0, entries_max});
-  m.attention = read_attention(table.table("attention"), m.unknown);
+  const TomlTable attention = table.table("attention");
+  m.attention = read_attention(attention, m.unknown);
   read_mlps(m, table, counts);
   m.activation = static_cast<Activation>(
       table.choice("activation", {"gelu", "relu-squared", "silu", "gelu-gated", "silu-gated"}, 4));
@@ -210,17 +293,16 @@ Model read_model(const TomlTable& table, std::string name) {
   m.position = static_cast<Position>(table.choice("position", {"rope", "learned", "none"}, 0));
   if (m.position == Position::learned && m.context == 0)
     table.mistake("context", "learned positions need it");
+  if (m.position == Position::rope) check_rotation(m.attention, attention);
   m.mlp_biases = table.boolean_or("mlp_biases", false);
   m.norm_biases = table.boolean_or("norm_biases", false);
   m.tied_embeddings = table.boolean_or("tied_embeddings", false);
   m.mtp_layers = counts.optional("mtp_layers", 0, {0, mtp_max});
+  read_numerics(m, table);
   return m;
 }
 
-Result<Model> parse_model(std::string_view toml, std::string name) {
-  ASSIGN_OR_RETURN(const std::unique_ptr<TomlDocument> document,
-                   TomlDocument::parse(toml, fmt::format("models/{}.toml", name)));
-  const TomlTable root = document->root();
+Model read_model_entry(const TomlTable& root, std::string name) {
   Model m = read_model(root, std::move(name));
   m.source = root.text("source");
   m.grade = static_cast<Grade>(root.choice(
@@ -234,6 +316,13 @@ Result<Model> parse_model(std::string_view toml, std::string name) {
   const TomlTable published = root.table("published");
   m.published_parameters = published.number_fact("parameters");
   m.published_active_parameters = published.number_fact("active");
+  return m;
+}
+
+Result<Model> parse_model(std::string_view toml, std::string name) {
+  ASSIGN_OR_RETURN(const std::unique_ptr<TomlDocument> document,
+                   TomlDocument::parse(toml, fmt::format("models/{}.toml", name)));
+  Model m = read_model_entry(document->root(), std::move(name));
   RETURN_IF_ERROR(document->finish());
   return m;
 }

@@ -49,7 +49,7 @@ struct Attention {
   bool query_key_norm = false;  // an RMS norm on each head's query and key (Qwen3)
   bool biases = false;          // on the query, key and value projections
   bool output_bias = false;
-  bool sinks = false;  // one learned logit a head (gpt-oss)
+  bool sinks = false;         // one learned logit a head (gpt-oss)
   double rope_theta = 10000;  // base of the rotary frequencies
   double rope_share = 1;      // of head_dim, from its front, that rotates (Nemotron: 0.5)
   double scale = 0;           // of the scores before the softmax; 0: 1 / sqrt(head_dim)
@@ -72,10 +72,10 @@ struct Experts {
   bool router_bias = false;  // a bias an expert that only balances (DeepSeek-V3)
   bool biases = false;       // on the experts' own products (gpt-oss)
   Scoring scoring = Scoring::softmax;
-  bool normalise = true;     // the chosen experts' weights sum to one (Mixtral; Grok-1: no)
-  double scale = 1;          // of the chosen weights (DeepSeek-V3: 2.5)
-  double balance_loss = 0;   // coefficient of the load-balance loss [Fedus et al. 2021, eq. 4]
-  double capacity = 0;       // slots an expert over the even share; what is over is dropped (0: none)
+  bool normalise = true;    // the chosen experts' weights sum to one (Mixtral; Grok-1: no)
+  double scale = 1;         // of the chosen weights (DeepSeek-V3: 2.5)
+  double balance_loss = 0;  // coefficient of the load-balance loss [Fedus et al. 2021, eq. 4]
+  double capacity = 0;  // slots an expert over the even share; what is over is dropped (0: none)
 };
 
 struct Model {
@@ -104,8 +104,8 @@ struct Model {
   std::vector<int> value_embeddings;
   // Rows of an embedding of hashed pairs (token before, token), added to the tokens' (0: none).
   int bigram_embeddings = 0;
-  // Of the normal distribution that weights are drawn from; products that bring the stream back (wo,
-  // w2) get initial_std / sqrt(2 layers) [GPT-2], or zero.
+  // Of the normal distribution that weights are drawn from; products that bring the stream back
+  // (wo, w2) get initial_std / sqrt(2 layers) [GPT-2], or zero.
   double initial_std = 0.02;
   bool zero_output_projections = false;
 
@@ -124,6 +124,7 @@ struct Model {
   }
   bool has_experts(int layer) const;  // layer in [0, layers)
   int expert_layers() const;          // how many layers have experts
+  bool has_value_embedding(int layer) const;
 };
 
 enum class TensorType : std::uint8_t { weight, norm, bias, embedding, router, expert };
@@ -153,9 +154,10 @@ std::vector<Tensor> tensors(const Model& model);
 
 struct ParameterCount {
   std::int64_t total = 0;
-  std::int64_t active = 0;  // what one token passes: top_k of the experts; embedding and head count
-  std::int64_t mtp = 0;     // of the multi-token prediction modules, not inside total or active
-  std::int64_t embedding = 0;  // input embedding (and positions)
+  std::int64_t active =
+      0;                 // what one token passes: top_k of the experts; embeddings and head count
+  std::int64_t mtp = 0;  // of the multi-token prediction modules, not inside total or active
+  std::int64_t embedding = 0;  // what is looked up: tokens, positions, pairs, values; not the head
 };
 ParameterCount count_parameters(const Model& model);
 
@@ -163,6 +165,9 @@ class TomlTable;
 // The shape of a model in a table: of a catalogue entry, or of a run file. Mistakes are noted in
 // the table's document; a model without any has a parameter count that fits std::int64_t.
 Model read_model(const TomlTable& table, std::string name);
+
+// The same with what only an entry of the catalogue has: source, grade, published counts.
+Model read_model_entry(const TomlTable& root, std::string name);
 
 // Errors: bad_input with file, line and key.
 Result<Model> parse_model(std::string_view toml, std::string name);

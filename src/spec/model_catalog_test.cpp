@@ -181,6 +181,20 @@ TEST(ModelCatalog, nemotron_splits_into_embeddings_and_the_rest_as_published) {
   EXPECT_NEAR(billions(small.total - 2 * small.embedding), 12.5, 0.05);
 }
 
+// run.py and model.py of grok-1: the embedding times sqrt(6144), the logits over sqrt(3), scores
+// capped at 30, and the weights of the two experts left as the softmax over all eight gave them.
+TEST(ModelCatalog, grok_1_flows_as_its_makers_wrote_it) {
+  const Model m = named("grok-1");
+  EXPECT_NEAR(m.embedding_scale, std::sqrt(6144), 1e-9);
+  EXPECT_NEAR(m.logit_scale, 1 / std::sqrt(3), 1e-12);
+  EXPECT_EQ(m.attention.soft_cap, 30);
+  EXPECT_EQ(m.attention.scale, 0);  // 0.088388 = 1 / sqrt(128), the default
+  EXPECT_FALSE(m.experts->normalise);
+  EXPECT_EQ(m.experts->scoring, Scoring::softmax);
+  EXPECT_NEAR(named("grok-2").embedding_scale, std::sqrt(8192), 1e-9);
+  EXPECT_NEAR(named("next-grok").embedding_scale, std::sqrt(14336), 1e-6);
+}
+
 TEST(ModelCatalog, models_whose_source_is_silent_wait) {
   std::vector<std::string> waiting;
   for (const Model& model : all_models()) {

@@ -17,6 +17,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   // More layers repeat the same and take long.
   if (!model->unknown.empty() || model->layers > 16) return 0;
   const ParameterCount count = count_parameters(*model);
+  for (const int layer : model->value_embeddings) CHECK(layer >= 0 && layer < model->layers);
   CHECK(count.total > 0 && count.mtp >= 0);
   CHECK(count.active > 0 && count.active <= count.total);
   CHECK(count.embedding > 0 && count.embedding < count.total);

@@ -177,6 +177,95 @@ TEST(ModelEntry, only_a_field_can_be_unknown) {
                         "layers, hidden,"));
 }
 
+TEST(ModelEntry, says_how_its_numbers_flow) {
+  const std::string text = with("top_k = 4",
+                                "top_k = 4\nscoring = \"sigmoid\"\nnormalise = false\nscale = "
+                                "2.5\nbalance_loss = 0.01\ncapacity = 1.25");
+  const auto m = parse_model(
+      replaced(replaced(text, "kv_heads = 2",
+                        "kv_heads = 2\nrope_theta = 5e5\nrope_share = 0.5\nscale = 0.12\n"
+                        "soft_cap = 30"),
+               "vocab = 100",
+               "vocab = 100\nnorm_epsilon = 1e-6\nembedding_scale = 8\nlogit_scale = 0.5\n"
+               "logit_soft_cap = 15\nvalue_embeddings = [-1, 0]\nbigram_embeddings = 1024\n"
+               "initial_std = 0.01\nzero_output_projections = true"),
+      "x");
+  ASSERT_TRUE(m.ok()) << m.error().text();
+  EXPECT_EQ(m->attention.rope_theta, 5e5);
+  EXPECT_EQ(m->attention.rope_share, 0.5);
+  EXPECT_EQ(m->attention.scale, 0.12);
+  EXPECT_EQ(m->attention.soft_cap, 30);
+  EXPECT_EQ(m->experts->scoring, Scoring::sigmoid);
+  EXPECT_FALSE(m->experts->normalise);
+  EXPECT_EQ(m->experts->scale, 2.5);
+  EXPECT_EQ(m->experts->balance_loss, 0.01);
+  EXPECT_EQ(m->experts->capacity, 1.25);
+  EXPECT_EQ(m->norm_epsilon, 1e-6);
+  EXPECT_EQ(m->embedding_scale, 8);
+  EXPECT_EQ(m->logit_scale, 0.5);
+  EXPECT_EQ(m->logit_soft_cap, 15);
+  EXPECT_EQ(m->value_embeddings, (std::vector<int>{0, 3}));  // 4 layers: -1 is layer 3
+  EXPECT_TRUE(m->has_value_embedding(3));
+  EXPECT_FALSE(m->has_value_embedding(1));
+  EXPECT_EQ(m->bigram_embeddings, 1024);
+  EXPECT_EQ(m->initial_std, 0.01);
+  EXPECT_TRUE(m->zero_output_projections);
+}
+
+TEST(ModelEntry, value_embeddings_are_of_layers_that_there_are_each_once) {
+  const auto error = [](std::string_view list) {
+    return error_of(with("vocab = 100", "vocab = 100\nvalue_embeddings = " + std::string(list)));
+  };
+  EXPECT_EQ(error("[4]"), "models/x.toml:8: value_embeddings: 4 is none of the 4 layers");
+  EXPECT_EQ(error("[-5]"), "models/x.toml:8: value_embeddings: -5 is none of the 4 layers");
+  EXPECT_EQ(error("[3, -1]"), "models/x.toml:8: value_embeddings: layer 3 stands there twice");
+  EXPECT_THAT(error("\"all\""), HasSubstr("and must be a list of whole numbers"));
+}
+
+// 2^30 words x 4,096 heads x 4,096 are 2^54 each. Four of them are 2^56; 34 are over 2^59, which
+// would leave no room for experts in a count of 63 bits.
+TEST(ModelEntry, value_embeddings_keep_the_count_of_parameters_in_63_bits) {
+  const std::string wide = replaced(
+      replaced(replaced(with("vocab = 100", "vocab = 1073741824\nvalue_embeddings = [0, 1, 2, 3]"),
+                        "heads = 8", "heads = 4096"),
+               "kv_heads = 2", "kv_heads = 4096"),
+      "head_dim = 8", "head_dim = 4096");
+  const auto fits = parse_model(wide, "x");
+  ASSERT_TRUE(fits.ok()) << fits.error().text();
+  EXPECT_GT(count_parameters(*fits).total, std::int64_t{1} << 56);
+  EXPECT_THAT(error_of(replaced(replaced(wide, "layers = 4", "layers = 64"), "[0, 1, 2, 3]",
+                                "[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, "
+                                "18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33]")),
+              HasSubstr("value_embeddings: have 6.12e+17 parameters together"));
+}
+
+// Half of a head of 8 are 2 pairs; a quarter is 1; an eighth is half a pair.
+TEST(ModelEntry, rotary_positions_turn_pairs) {
+  const auto share = [](std::string_view of) {
+    return error_of(with("kv_heads = 2", "kv_heads = 2\nrope_share = " + std::string(of)));
+  };
+  EXPECT_EQ(share("0.5"), "");
+  EXPECT_EQ(share("0.25"), "");
+  EXPECT_EQ(share("0.125"),
+            "models/x.toml:12: attention.rope_share: rotary positions turn pairs, and 0.125 x 8 is "
+            "no even number of them");
+  EXPECT_THAT(share("0"), HasSubstr("rope_share: rotary positions turn pairs"));
+  EXPECT_THAT(error_of(with("head_dim = 8", "head_dim = 7")),
+              HasSubstr("attention.head_dim: rotary positions turn pairs"));
+  // Without them there is nothing to turn.
+  const std::string learned = with("vocab = 100", "vocab = 100\nposition = \"none\"");
+  EXPECT_EQ(error_of(replaced(learned, "head_dim = 8", "head_dim = 7")), "");
+}
+
+TEST(ModelEntry, refuses_scales_that_are_nothing) {
+  EXPECT_THAT(error_of(with("vocab = 100", "vocab = 100\nembedding_scale = 0")),
+              HasSubstr("embedding_scale: is 0, and must be from 1e-06"));
+  EXPECT_THAT(error_of(with("top_k = 4", "top_k = 4\nscale = -1")),
+              HasSubstr("experts.scale: is -1"));
+  EXPECT_THAT(error_of(with("kv_heads = 2", "kv_heads = 2\nrope_theta = 0")),
+              HasSubstr("attention.rope_theta: is 0"));
+}
+
 TEST(ModelEntry, names_the_source_and_grade) {
   EXPECT_THAT(error_of(with("source = \"a test\"\n", "")), HasSubstr("source: is missing"));
   EXPECT_THAT(error_of(with("\"assumption\"", "\"a guess\"")), HasSubstr("x.toml:3: grade: "));

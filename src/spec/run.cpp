@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 
@@ -125,7 +126,10 @@ void read_train(Run& run, const TomlTable& train) {
   std::vector<std::string> precisions;
   for (int i = 0; i < precision_count; ++i)
     precisions.emplace_back(name_of(static_cast<Precision>(i)));
-  run.precision = static_cast<Precision>(train.choice("precision", precisions, -1));
+  precisions.emplace_back("auto");
+  const int precision = train.choice("precision", precisions, -1);
+  run.precision_auto = precision == precision_count;
+  if (!run.precision_auto) run.precision = static_cast<Precision>(precision);
   run.optimizer = static_cast<Optimizer>(train.choice("optimizer", {"adamw", "sgd", "muon"}, 0));
   if (train.has("critical_batch")) {
     run.critical_batch = train.fact<Tokens>("critical_batch");
@@ -140,11 +144,34 @@ void read_train(Run& run, const TomlTable& train) {
   }
   if (train.has("expert_imbalance"))
     run.expert_imbalance = train.number("expert_imbalance", 1, 100);
+  run.validate_every = read_steps_or_share(train, "validate_every", run.validate_every);
+  if (run.validate_every.steps == 0 && run.validate_every.share == 0) {
+    train.mistake("validate_every", "must be more than nothing");
+  }
+  if (train.has("validation")) {
+    run.validation = read_sequences(train, "validation", run.sequence);
+  }
+}
+
+// What an entry of the catalogue says about itself, not of the model's shape.
+constexpr std::string_view of_entries[] = {"source",    "grade",      "hugging_face",
+                                           "published", "difference", "sources"};
+
+void read_model_fields(Run& run, const TomlTable& table) {
+  run.model_fields = table.taken();
+  auto& fields = run.model_fields.children;
+  std::erase_if(fields, [](const TomlNode& node) { return node.key == "use"; });
+  for (const TomlNode& field : fields) {
+    if (std::find(std::begin(of_entries), std::end(of_entries), field.key) == std::end(of_entries))
+      continue;
+    table.mistake(field.key, "is said by the catalogue's entry alone");
+  }
 }
 
 void read_model_choice(Run& run, const TomlTable& table) {
   if (table.has("use")) {
     run.model_name = table.text("use");
+    read_model_fields(run, table);
     return;
   }
   Model model = read_model(table, run.name);
@@ -205,6 +232,13 @@ Run read_run(TomlDocument& document) {
   if (const auto limits = root.table_if("limits")) read_limits(run, *limits);
   if (const auto checkpoint = root.table_if("checkpoint")) read_checkpoint(run, *checkpoint);
   if (const auto recovery = root.table_if("recovery")) read_recovery(run, *recovery);
+  if (const auto schedule = root.table_if("schedule")) {
+    run.schedule = read_schedule(*schedule);
+    if (run.optimizer != Optimizer::muon && schedule->has("muon")) {
+      schedule->mistake("muon", "needs optimizer = \"muon\" in [train]");
+    }
+  }
+  if (const auto data = root.table_if("data")) run.data = read_data(*data);
   return run;
 }
 

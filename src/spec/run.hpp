@@ -9,10 +9,13 @@
 #include "base/date.hpp"
 #include "base/result.hpp"
 #include "base/units.hpp"
+#include "spec/data.hpp"
 #include "spec/fact.hpp"
 #include "spec/layout_wish.hpp"
 #include "spec/model.hpp"
 #include "spec/precision.hpp"
+#include "spec/schedule.hpp"
+#include "spec/toml_tree.hpp"
 
 namespace celere::spec {
 
@@ -51,18 +54,24 @@ struct Run {
   Goal goal = Goal::time;
   std::string model_name;  // of the catalogue; empty: `model` stands in the file
   std::optional<Model> model;
+  // What stands beside [model] use: it replaces what the entry says; spec/scaled_model.hpp.
+  TomlNode model_fields{};
   // Exactly one of the two is given; tokens = compute / (6 x active parameters), at a small batch.
   std::optional<Tokens> tokens;
   std::optional<Flops> compute;
   Batch batch;
   std::int64_t sequence = 0;
   Precision precision = Precision::bf16;
+  bool precision_auto = false;  // by what the chip does best: measured_precision() in spec/chip.hpp
   Optimizer optimizer = Optimizer::adamw;
   // The batch that needs 20 % more tokens; unknown: tokens do not depend on the batch, which must
   // then be fixed.
   std::optional<Fact<Tokens>> critical_batch;
   // Tokens of the busiest rank's experts over the mean; empty: 1.
   std::optional<double> expert_imbalance;
+  StepsOrShare validate_every{.share = 0.05};  // rounds to 0 where the training is very short
+  std::int64_t validation = 64;                // sequences
+  Schedule schedule{};
   std::string cluster_name;
   std::optional<int> gpus;  // at most; empty: all of the cluster
   std::optional<Date> start;
@@ -75,6 +84,7 @@ struct Run {
   std::optional<Seconds> checkpoint_every;  // empty: optimal
   bool checkpoint_memory_copy = false;
   int gpus_per_rack = 0;  // for limits.power_per_rack
+  std::optional<DataSpec> data;  // for a training on real text
 };
 
 // `file` is what messages call it. Errors: bad_input with file, line and key, all mistakes at once.

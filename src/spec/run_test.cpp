@@ -66,6 +66,13 @@ TEST(RunFile, fills_what_is_left_out_with_the_documented_defaults) {
   ASSERT_EQ(run.batch.phases.size(), 1u);
   EXPECT_EQ(run.batch.phases[0].sequences, 1024);
   EXPECT_EQ(run.optimizer, Optimizer::adamw);
+  EXPECT_FALSE(run.precision_auto);
+  EXPECT_EQ(run.validate_every.of(1000), 50);
+  EXPECT_EQ(run.validation, 64);
+  EXPECT_EQ(run.schedule.decay, Decay::cosine);
+  EXPECT_EQ(run.schedule.warmup.steps, 100);
+  EXPECT_EQ(run.schedule.muon.learning_rate, 0.02);
+  EXPECT_TRUE(run.model_fields.children.empty());
   EXPECT_FALSE(run.gpus.has_value());
   EXPECT_FALSE(run.start.has_value());
   EXPECT_EQ(run.stack_name, "");
@@ -167,6 +174,29 @@ TEST(RunFile, takes_a_model_written_out_in_the_file) {
   EXPECT_EQ(count_parameters(*run.model).total, 8030261248);
 }
 
+// 1 Mi tokens are 128 sequences of 8,192.
+TEST(RunFile, says_how_the_training_is_watched) {
+  const spec::Run run = parsed({.train = "tokens = \"1 T tokens\"\nsequence = 8192\nbatch = \"8 "
+                                         "sequences\"\nprecision = \"auto\"\noptimizer = "
+                                         "\"muon\"\nvalidate_every = \"250 steps\"\n"
+                                         "validation = \"1 Mi tokens\"\n",
+                                .rest = "[schedule]\nlearning_rate = 0.001\nmuon = { momentum = "
+                                        "0.9 }\n"});
+  EXPECT_TRUE(run.precision_auto);
+  EXPECT_EQ(run.validate_every.steps, 250);
+  EXPECT_EQ(run.validate_every.share, 0);
+  EXPECT_EQ(run.validation, 128);
+  EXPECT_EQ(run.schedule.learning_rate, 0.001);
+  EXPECT_EQ(run.schedule.muon.momentum, 0.9);
+}
+
+TEST(RunFileErrors, muon_is_set_where_it_is_used_and_validation_is_not_nothing) {
+  EXPECT_EQ(error_of({.rest = "[schedule]\nmuon = { momentum = 0.9 }\n"}),
+            "x.toml:13: schedule.muon: needs optimizer = \"muon\" in [train]");
+  EXPECT_EQ(train_error("\"8 sequences\"", "validate_every = \"0 steps\"\n"),
+            "x.toml:10: train.validate_every: must be more than nothing");
+}
+
 // 4,000,000 / 8,192 = 488.28: between 488 x 8,192 = 3,997,696 and 489 x 8,192 = 4,005,888.
 TEST(RunFileErrors, a_batch_must_be_a_whole_number_of_sequences) {
   EXPECT_EQ(train_error("\"4M tokens\""),
@@ -224,8 +254,8 @@ TEST(RunFileErrors, a_ramp_begins_at_nothing_and_ascends) {
 TEST(RunFileErrors, an_unknown_key_comes_with_the_nearest_known_one) {
   EXPECT_EQ(train_error("\"8 sequences\"", "optimiser = \"adamw\"\n"),
             "x.toml:10: train.optimiser: is not a key that is known here; is \"optimizer\" meant?");
-  EXPECT_EQ(error_of({.rest = "[data]\npath = \"x\"\n"}),
-            "x.toml:12: data: is not a key that is known here");
+  EXPECT_EQ(error_of({.rest = "[weather]\npath = \"x\"\n"}),
+            "x.toml:12: weather: is not a key that is known here");
 }
 
 TEST(RunFileErrors, tokens_and_compute_exclude_each_other) {
@@ -364,7 +394,9 @@ std::set<std::string> documented_keys(const std::string& document) {
 
 // No single file has a range and a ramp, or two kinds of attention: together these have every key.
 TEST(RunFileDocument, has_exactly_the_keys_that_the_parser_knows) {
-  const std::string all_tables = "[layout]\n[limits]\n[checkpoint]\n[recovery]\n[sources]\n";
+  const std::string all_tables =
+      "[layout]\n[limits]\n[checkpoint]\n[recovery]\n[sources]\n"
+      "[schedule]\nkind = \"stable-decay\"\n[schedule.muon]\n";
   const std::string experts = "[model.experts]\ncount = 8\n";
   std::set<std::string> known;
   for (const Parts& parts :
@@ -372,7 +404,10 @@ TEST(RunFileDocument, has_exactly_the_keys_that_the_parser_knows) {
         Parts{.model = "[model.attention]\nkind = \"latent\"\n" + experts,
               .train = std::string("batch = { from = \"8 sequences\" }\n") + critical},
         Parts{.model = "[model.attention]\nkind = \"grouped\"\n",
-              .train = "batch = [{ from = \"0 tokens\" }]\n"}}) {
+              .train = "batch = [{ from = \"0 tokens\" }]\n",
+              .rest = "[data]\nsources = [{ kind = \"wordnet\" }, { kind = \"jsonl\" }, {}]\n"
+                      "tokenizer = {}\nfilters = {}\n"},
+        Parts{.rest = "[data.tokenizer]\nfile = \"x.model\"\n"}}) {
     for (const std::string& key : keys_asked_of(parts.text())) known.insert(key);
   }
   EXPECT_EQ(known, documented_keys(read_file("docs/run-file.md")));

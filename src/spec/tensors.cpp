@@ -2,9 +2,9 @@
 //
 // Shard rules are Megatron-LM's [Shoeybi et al. 2019]: the products that widen the stream (queries,
 // keys, values, w1, w3) are cut by outputs, those that bring it back (wo, w2) by inputs; embedding
-// and head by vocabulary entries; norms, router and the compressions of latent attention are whole
-// on each rank. Experts lie along dimension 0 of one tensor, for expert parallelism, and are cut
-// inside as an MLP is, by the experts' own tensor parallelism.
+// and head by vocabulary entries, embeddings of values by heads; norms, router and the compressions
+// of latent attention are whole on each rank. Experts lie along dimension 0 of one tensor, for
+// expert parallelism, and are cut inside as an MLP is, by the experts' own tensor parallelism.
 #include <fmt/format.h>
 
 #include "base/check.hpp"
@@ -14,8 +14,9 @@ namespace celere::spec {
 namespace {
 
 constexpr ShardRule whole{};
-constexpr ShardRule columns{.tp = 0};  // of [out, in]: each rank has some outputs
-constexpr ShardRule rows{.tp = 1};     // each rank has some inputs
+constexpr ShardRule columns{.tp = 0};   // of [out, in]: each rank has some outputs
+constexpr ShardRule rows{.tp = 1};      // each rank has some inputs
+constexpr ShardRule by_width{.tp = 1};  // of an embedding: each rank has a part of every row
 constexpr ShardRule by_expert{.ep = 0};
 constexpr ShardRule expert_columns{.ep = 0, .etp = 1};  // of [experts, out, in]
 constexpr ShardRule expert_rows{.ep = 0, .etp = 2};
@@ -29,6 +30,9 @@ class Inventory {
     add("embedding.tokens", {model_.vocab, h}, TensorType::embedding, columns);
     if (model_.position == Position::learned) {
       add("embedding.positions", {model_.context, h}, TensorType::embedding, whole);
+    }
+    if (model_.bigram_embeddings > 0) {
+      add("embedding.bigrams", {model_.bigram_embeddings, h}, TensorType::embedding, whole);
     }
     for (layer_ = 0; layer_ < model_.layers; ++layer_) block(model_.has_experts(layer_));
     layer_ = -1;
@@ -106,6 +110,11 @@ class Inventory {
       }
       if (a.sinks) add("attention.sinks", {heads}, TensorType::bias, columns);
     }
+    if (model_.has_value_embedding(layer_)) {
+      // Added to the values of each head, and so cut as they are.
+      add("attention.value_embedding", {model_.vocab, std::int64_t{a.kv_heads} * a.value_dim},
+          TensorType::embedding, by_width);
+    }
     linear("attention.wo", h, heads * a.value_dim, rows, a.output_bias);
   }
 
@@ -162,7 +171,7 @@ ParameterCount count_parameters(const Model& model) {
     sum.total += count;
     const bool of_experts = tensor.shard.ep >= 0;
     sum.active += of_experts ? count / model.experts->count * model.experts->top_k : count;
-    if (tensor.name.starts_with("embedding.")) sum.embedding += count;
+    if (tensor.type == TensorType::embedding && tensor.name != "head") sum.embedding += count;
   }
   return sum;
 }

@@ -223,6 +223,43 @@ TEST(Tensors, of_a_multi_token_prediction_module) {
   EXPECT_EQ(module.back(), "layers.2.mtp_head_norm [8]");
 }
 
+// 32 words and a value of 2 for each of 2 heads: 32 x 4, in the layers named. 50 rows of pairs of
+// width 8. Both are looked up, as the embedding of 256 is, and are outside any module's block.
+TEST(Tensors, of_embeddings_of_values_and_pairs) {
+  Model m = dense();
+  m.value_embeddings = {1};
+  m.bigram_embeddings = 50;
+  m.mtp_layers = 1;
+  EXPECT_EQ(count_of_layer(m, 0), count_of_layer(dense(), 0));
+  EXPECT_EQ(count_of_layer(m, 1), count_of_layer(dense(), 1) + 32 * 4);
+  EXPECT_EQ(lines(m, 1)[4], "layers.1.attention.value_embedding [32, 4] tp1");
+  EXPECT_EQ(lines(m, -1)[1], "embedding.bigrams [50, 8]");
+  const ParameterCount count = count_parameters(m);
+  EXPECT_EQ(count.embedding, 256 + 128 + 400);
+  EXPECT_EQ(count.total, count_parameters(dense()).total + 128 + 400);
+  EXPECT_EQ(count.active, count.total);
+  EXPECT_EQ(count.mtp, 24 + 128 + count_of_layer(dense(), 1));
+  for (const Tensor& tensor : tensors(m)) {
+    const bool looked_up =
+        tensor.name.find("embedding.") == 0 || tensor.name.ends_with("value_embedding");
+    EXPECT_EQ(tensor.type == TensorType::embedding, looked_up || tensor.name == "head");
+  }
+}
+
+// Latent attention has a value of 5 for each of 2 heads.
+TEST(Tensors, of_embeddings_of_latent_values) {
+  Model m = dense();
+  m.attention = {.kind = AttentionKind::latent,
+                 .heads = 2,
+                 .kv_heads = 2,
+                 .head_dim = 6,
+                 .value_dim = 5,
+                 .kv_rank = 7,
+                 .rope_dim = 2};
+  m.value_embeddings = {0};
+  EXPECT_THAT(lines(m, 0), testing::Contains("layers.0.attention.value_embedding [32, 10] tp1"));
+}
+
 // Each name once, each cut along a dimension that there is, and never by tp and ep at once.
 TEST(Tensors, have_names_of_their_own_and_cuts_that_exist) {
   Model m = sparse();

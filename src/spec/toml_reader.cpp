@@ -10,7 +10,6 @@
 
 #include "base/check.hpp"
 #include "spec/nearest.hpp"
-#include "spec/toml_tree.hpp"
 
 namespace celere::spec {
 
@@ -344,6 +343,18 @@ std::vector<TomlTable> TomlTable::tables(std::string_view key) const {
   return tables;
 }
 
+TomlNode TomlTable::taken() const {
+  TomlNode copy;
+  if (table_ == nullptr) return copy;
+  for (const TomlNode& child : table_->children) {
+    TomlNode entry = *find(child.key);
+    if (child.is(TomlKind::table)) entry.children = table(child.key).taken().children;
+    entry.place = place_of(child.key);
+    copy.children.push_back(std::move(entry));
+  }
+  return copy;
+}
+
 int TomlTable::line_of(std::string_view key) const {
   if (table_ == nullptr) return 0;
   const TomlNode* node = table_->child(key);
@@ -351,6 +362,8 @@ int TomlTable::line_of(std::string_view key) const {
 }
 
 std::string TomlTable::place_of(std::string_view key) const {
+  const TomlNode* own = table_ == nullptr ? nullptr : table_->child(key);
+  if (own != nullptr && !own->place.empty()) return own->place;
   const std::string full = path_.empty() ? std::string(key) : fmt::format("{}.{}", path_, key);
   const int line = line_of(key);
   if (line == 0) return fmt::format("{}: {}", document_->name(), full);

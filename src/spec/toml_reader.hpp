@@ -27,11 +27,11 @@
 #include "base/units.hpp"
 #include "base/written_units.hpp"
 #include "spec/fact.hpp"
+#include "spec/toml_tree.hpp"
 
 namespace celere::spec {
 
 class TomlDocument;
-struct TomlNode;
 
 // A view of one table; cheap to copy, valid as long as its document.
 class TomlTable {
@@ -83,6 +83,10 @@ class TomlTable {
   bool is_text(std::string_view key) const;  // false where absent; so the two below
   bool is_list(std::string_view key) const;
   bool is_table(std::string_view key) const;
+
+  // A copy of the table in which every entry knows its place, to be read with another file's; it
+  // counts as asked for.
+  TomlNode taken() const;
 
   int line_of(std::string_view key) const;  // of the key where it stands, else of the table
   std::string place_of(std::string_view key) const;  // "file:14: train.batch"

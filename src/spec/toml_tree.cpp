@@ -84,6 +84,21 @@ const TomlNode* TomlNode::child(std::string_view name) const {
   return is(TomlKind::table) && found != children.end() ? &*found : nullptr;
 }
 
+void merge_tables(TomlNode& base, const TomlNode& over) {
+  CHECK(base.is(TomlKind::table) && over.is(TomlKind::table));
+  for (const TomlNode& entry : over.children) {
+    const auto found = std::find_if(base.children.begin(), base.children.end(),
+                                    [&](const TomlNode& node) { return node.key == entry.key; });
+    if (found == base.children.end()) {
+      base.children.push_back(entry);
+    } else if (found->is(TomlKind::table) && entry.is(TomlKind::table)) {
+      merge_tables(*found, entry);
+    } else {
+      *found = entry;
+    }
+  }
+}
+
 const char* words_for(TomlKind kind) {
   switch (kind) {
     case TomlKind::text:

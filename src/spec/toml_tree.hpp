@@ -16,8 +16,9 @@ enum class TomlKind : std::uint8_t { text, integer, number, boolean, date, time,
 
 struct TomlNode {
   TomlKind kind = TomlKind::table;
-  std::string key;  // where the parent is a table
-  int line = 0;     // of the key, else of the value
+  std::string key;    // where the parent is a table
+  int line = 0;       // of the key, else of the value
+  std::string place;  // "run.toml:4: model.layers", where it was taken from another file
   std::string text;
   std::int64_t integer = 0;
   double number = 0;  // of an integer too
@@ -30,6 +31,10 @@ struct TomlNode {
   // The entry of a table, or nothing.
   const TomlNode* child(std::string_view name) const;
 };
+
+// Puts the entries of `over` into `base`: tables into tables, and anything else in place of what
+// has its key. REQUIRES: both are tables.
+void merge_tables(TomlNode& base, const TomlNode& over);
 
 // "a whole number", for messages.
 const char* words_for(TomlKind kind);

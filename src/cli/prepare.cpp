@@ -1,0 +1,58 @@
+#include "cli/prepare.hpp"
+
+#include <fmt/format.h>
+
+#include "base/progress.hpp"
+#include "spec/run.hpp"
+#include "tokens/build.hpp"
+
+namespace celere::cli {
+namespace {
+
+Result<std::string> prepare_corpus(const spec::Run& run, bool quiet, Files& files,
+                                   const Clock& clock) {
+  std::string folder = spec::corpus_folder(*run.data, run.name);
+  Progress progress(clock, quiet ? Terminal{} : standard_error_terminal(), "building the corpus");
+  const Result<tokens::BuildReport> built = tokens::build_corpus(
+      files, clock, *run.data,
+      {.folder = folder, .threads = 0, .progress = [&](double share) { progress.update(share); }});
+  progress.finish();
+  if (!built.ok()) return built.error();
+  return folder;
+}
+
+// The tokenizer goes with the run, which answers without its corpus.
+Status copy_tokenizer(const std::string& corpus, const wire::RunDirectory& directory,
+                      Files& files) {
+  const std::string from = corpus + "/tokenizer", to = directory.folder + "/tokenizer";
+  RETURN_IF_ERROR(files.make_folder(to));
+  for (const std::string& name : files.list(from)) {
+    ASSIGN_OR_RETURN(const std::string content, files.read(fmt::format("{}/{}", from, name)));
+    RETURN_IF_ERROR(files.write(fmt::format("{}/{}", to, name), content));
+  }
+  return Done{};
+}
+
+}  // namespace
+
+Result<Prepared> prepare_training(const Preparation& wish, const Common& common, Files& files,
+                                  Processes& processes, Clock& clock) {
+  (void)common;
+  (void)processes;
+  ASSIGN_OR_RETURN(const wire::RunArgument argument, wire::find_run(files, wish.run));
+  ASSIGN_OR_RETURN(const std::string content, files.read(argument.run_file));
+  ASSIGN_OR_RETURN(const spec::Run run, spec::parse_run(content, argument.run_file));
+  if (!run.data) return bad_input(argument.run_file + ": data: is missing: a training needs texts");
+  Prepared prepared;
+  ASSIGN_OR_RETURN(prepared.corpus, prepare_corpus(run, wish.quiet, files, clock));
+  if (argument.run_directory.empty()) {
+    ASSIGN_OR_RETURN(prepared.directory,
+                     wire::make_run_directory(files, wish.runs_folder, run.name, content));
+  } else {
+    prepared.directory.folder = argument.run_directory;
+  }
+  RETURN_IF_ERROR(copy_tokenizer(prepared.corpus, prepared.directory, files));
+  return prepared;
+}
+
+}  // namespace celere::cli

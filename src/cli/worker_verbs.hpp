@@ -1,0 +1,12 @@
+// The verbs of celere-worker: celere starts it, people need not.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+namespace celere::cli {
+
+struct WorkerCommon {
+  int exit_code = 0;
+};
+
+}  // namespace celere::cli

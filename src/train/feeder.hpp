@@ -1,0 +1,57 @@
+// The batches of the steps to come, made in a thread while the present one is computed.
+//
+// A batch is a function of the samples that its step takes, so what was made ahead and never used
+// (a stop, a change of the cursor) costs nothing and changes nothing.
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "nn/batch.hpp"
+#include "tokens/cursor.hpp"
+#include "tokens/dataset.hpp"
+#include "train/steps.hpp"
+
+namespace celere::train {
+
+// Of one step.
+struct GlobalBatch {
+  std::int64_t step = 0;
+  StepSamples samples;
+  std::vector<nn::Batch> micro_batches;
+  std::int64_t counted = 0;  // predictions that count in the loss, over all micro-batches
+};
+
+// Samples [first, first + count) of the cursor's order, in micro-batches of at most `micro_batch`.
+GlobalBatch make_batch(const tokens::Dataset& dataset, const tokens::Cursor& cursor,
+                       StepSamples samples, std::int64_t micro_batch, std::int64_t bigrams);
+
+class Feeder {
+ public:
+  // Batches from `step` on. The dataset is cheap to copy.
+  Feeder(tokens::Dataset dataset, tokens::Cursor cursor, Steps steps, std::int64_t step,
+         std::int64_t micro_batch, std::int64_t bigrams);
+  ~Feeder();
+  Feeder(const Feeder&) = delete;
+  Feeder& operator=(const Feeder&) = delete;
+
+  GlobalBatch next();  // REQUIRES: a step is left
+
+ private:
+  void work();
+
+  tokens::Dataset dataset_;
+  tokens::Cursor cursor_;
+  Steps steps_;
+  std::int64_t step_, micro_batch_, bigrams_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<GlobalBatch> ready_;
+  bool stop_ = false;
+  std::thread thread_;
+};
+
+}  // namespace celere::train

@@ -1,0 +1,45 @@
+#include "train/recorder.hpp"
+
+#include <nlohmann/json.hpp>
+
+namespace celere::train {
+namespace {
+
+// {"kind":"step", ...the keys of `object`}
+std::string line_of(const char* kind, const std::string& object) {
+  return std::string(R"({"kind":")") + kind + "\"," + object.substr(1);
+}
+
+}  // namespace
+
+Result<Recorder> Recorder::open(Files& files, const Clock& clock,
+                                const wire::RunDirectory& directory, Say say) {
+  ASSIGN_OR_RETURN(wire::EventLog events, wire::EventLog::open(clock, directory.events()));
+  ASSIGN_OR_RETURN(wire::MetricsLog metrics, wire::MetricsLog::open(directory.metrics()));
+  ASSIGN_OR_RETURN(wire::TensorBoard board,
+                   wire::TensorBoard::open(files, clock, directory.tensorboard()));
+  return Recorder(clock, std::move(events), std::move(metrics), std::move(board), std::move(say));
+}
+
+void Recorder::step(const wire::StepMetrics& metrics) {
+  complain(metrics_.append(metrics));
+  complain(board_.add(metrics.step, wire::scalars_of(metrics)));
+  say_(line_of("step", wire::written_json(metrics)));
+}
+
+void Recorder::event(const std::string& name, const std::vector<wire::EventField>& fields,
+                     bool durable) {
+  complain(events_.append(name, fields));
+  if (durable) complain(events_.sync());
+  say_(line_of("event", wire::written_json(wire::Event{written_utc(clock_->wall()), name, fields})));
+}
+
+void Recorder::complain(const Status& status) {
+  if (status.ok() || complained_) return;
+  complained_ = true;
+  say_(line_of("event", wire::written_json(wire::Event{written_utc(clock_->wall()),
+                                                       "log_failed",
+                                                       {{"error", status.error().message}}})));
+}
+
+}  // namespace celere::train

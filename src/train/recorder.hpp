@@ -1,0 +1,54 @@
+// What a training leaves behind while it runs: metrics.jsonl, events.jsonl, TensorBoard's files, and
+// a line of JSON for each on the worker's output, which celere shows.
+//
+// Lines have a key "kind": "event" with what stands in events.jsonl, or "step" with what stands in
+// metrics.jsonl.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/files.hpp"
+#include "base/result.hpp"
+#include "wire/events.hpp"
+#include "wire/metrics.hpp"
+#include "wire/run_directory.hpp"
+#include "wire/tensorboard.hpp"
+
+namespace celere::train {
+
+class Recorder {
+ public:
+  using Say = std::function<void(const std::string& line)>;
+
+  // Continues what the directory holds. The clock must outlive it. Errors: io.
+  static Result<Recorder> open(Files& files, const Clock& clock, const wire::RunDirectory& directory,
+                               Say say);
+
+  // A disk that takes no more does not end a training: what could not be written is said once.
+  void step(const wire::StepMetrics& metrics);
+  // `durable`: on the disk when it returns.
+  void event(const std::string& name, const std::vector<wire::EventField>& fields,
+             bool durable = false);
+
+ private:
+  Recorder(const Clock& clock, wire::EventLog events, wire::MetricsLog metrics,
+           wire::TensorBoard board, Say say)
+      : clock_(&clock),
+        events_(std::move(events)),
+        metrics_(std::move(metrics)),
+        board_(std::move(board)),
+        say_(std::move(say)) {}
+  void complain(const Status& status);
+
+  const Clock* clock_;
+  wire::EventLog events_;
+  wire::MetricsLog metrics_;
+  wire::TensorBoard board_;
+  Say say_;
+  bool complained_ = false;
+};
+
+}  // namespace celere::train

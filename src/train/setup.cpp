@@ -1,0 +1,110 @@
+#include "train/setup.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "spec/scaled_model.hpp"
+
+namespace celere::train {
+namespace {
+
+// Tokens of a micro-batch beyond which products gain nothing on a CPU and activations leave the
+// cache.
+constexpr std::int64_t micro_batch_tokens = 4096;
+
+Error refused(const spec::Run& run, const std::string& key, const std::string& why) {
+  return bad_input(fmt::format("{}: {}: {}", run.file, key, why));
+}
+
+std::optional<double> rate(const spec::Chip& chip, spec::Precision precision) {
+  const auto& sustained = chip.sustained[static_cast<std::size_t>(precision)];
+  if (sustained.known()) return sustained.value->in_base();
+  const auto& peak = chip.peak[static_cast<std::size_t>(spec::arithmetic_of(precision))];
+  return peak.known() ? std::optional(peak.value->in_base()) : std::nullopt;
+}
+
+Result<spec::Precision> choose_precision(const spec::Run& run, const spec::Chip& chip) {
+  if (run.precision_auto) return spec::measured_precision(chip);
+  if (run.precision == spec::Precision::fp32) return run.precision;
+  if (run.precision != spec::Precision::bf16) {
+    return refused(run, "train.precision",
+                   fmt::format("{} is not a format that {} multiplies; fp32 and bf16 are, and "
+                               "\"auto\" takes the faster",
+                               name_of(run.precision), chip.title));
+  }
+  const auto narrow = rate(chip, spec::Precision::bf16), wide = rate(chip, spec::Precision::fp32);
+  if (narrow && wide && *narrow < *wide) {
+    return refused(run, "train.precision",
+                   fmt::format("{} multiplies bf16 at {:.1f} GFLOP/s and fp32 at {:.1f}: write fp32, "
+                               "or \"auto\"",
+                               chip.title, *narrow * 1e-9, *wide * 1e-9));
+  }
+  return run.precision;
+}
+
+Status check_layout(const spec::Run& run) {
+  const spec::LayoutWish& wish = run.layout;
+  for (const auto& [name, degree] : {std::pair("tp", wish.tp), std::pair("cp", wish.cp),
+                                     std::pair("pp", wish.pp), std::pair("dp", wish.dp),
+                                     std::pair("ep", wish.ep), std::pair("vpp", wish.vpp)}) {
+    if (degree.value_or(1) > 1) {
+      return refused(run, fmt::format("layout.{}", name),
+                     fmt::format("{} needs more than the one rank that trains here", *degree));
+    }
+  }
+  return Done{};
+}
+
+}  // namespace
+
+double flops_per_token(const spec::Model& model, std::int64_t sequence) {
+  const spec::ParameterCount count = spec::count_parameters(model);
+  double weights = static_cast<double>(count.active);
+  for (const spec::Tensor& tensor : spec::tensors(model)) {
+    const bool head = tensor.name == "head";
+    if (tensor.type == spec::TensorType::embedding && !head && tensor.layer < model.layers) {
+      weights -= static_cast<double>(tensor.count());
+    }
+  }
+  if (model.tied_embeddings) weights += static_cast<double>(model.vocab) * model.hidden;
+  const spec::Attention& a = model.attention;
+  const double attention = 3.0 * static_cast<double>(sequence) * model.layers * a.heads *
+                           (a.head_dim + a.value_dim);
+  return 6 * weights + attention;
+}
+
+Result<Setup> make_setup(spec::Run run, const spec::Catalog& catalog) {
+  ASSIGN_OR_RETURN(spec::Model model, spec::model_of(run, catalog));
+  if (!model.unknown.empty()) {
+    return refused(run, "model.use",
+                   fmt::format("nobody published its {}", fmt::join(model.unknown, ", ")));
+  }
+  if (!run.data) return refused(run, "data", "is missing: a training needs its texts");
+  RETURN_IF_ERROR(check_layout(run));
+  ASSIGN_OR_RETURN(const spec::Cluster cluster, catalog.cluster(run.cluster_name));
+  ASSIGN_OR_RETURN(const spec::Chip chip, catalog.chip(cluster.chip));
+  ASSIGN_OR_RETURN(const spec::Precision precision, choose_precision(run, chip));
+  const double tokens =
+      run.tokens ? run.tokens->in_base()
+                 : run.compute->in_base() /
+                       (6 * static_cast<double>(spec::count_parameters(model).active));
+  ASSIGN_OR_RETURN(Steps steps, Steps::make(run.batch, run.sequence, tokens));
+  if (model.position == spec::Position::learned && run.sequence > model.context) {
+    return refused(run, "train.sequence",
+                   fmt::format("{} is more than the {} positions that the model learns",
+                               run.sequence, model.context));
+  }
+  const std::int64_t batch = run.batch.phases.back().sequences;
+  const std::int64_t micro = run.layout.micro_batch
+                                 ? *run.layout.micro_batch
+                                 : std::max<std::int64_t>(1, micro_batch_tokens / run.sequence);
+  Setup setup{.run = std::move(run), .model = std::move(model), .precision = precision,
+              .types = {}, .steps = std::move(steps), .micro_batch = std::min(micro, batch),
+              .product_peak = rate(chip, precision), .flops_per_token = 0};
+  setup.types.compute = precision == spec::Precision::bf16 ? at::kBFloat16 : at::kFloat;
+  setup.flops_per_token = flops_per_token(setup.model, setup.run.sequence);
+  return setup;
+}
+
+}  // namespace celere::train

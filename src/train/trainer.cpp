@@ -1,0 +1,312 @@
+#include "train/trainer.hpp"
+
+#include <fmt/format.h>
+#include <sys/resource.h>
+
+#include <cmath>
+
+#include "nn/stored.hpp"
+
+namespace celere::train {
+namespace {
+
+const Seconds save_every_default = Seconds::of(60);
+constexpr double smoothing = 0.1;  // of the shown speed
+
+const nn::kernels::Table* table_here() {
+  const auto capability = nn::kernels::capability_here();
+  return capability == nn::kernels::Capability::plain ? nullptr
+                                                      : &nn::kernels::table_of(capability);
+}
+
+std::int64_t memory_peak_bytes() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<std::int64_t>(usage.ru_maxrss) * 1024;
+}
+
+tokens::DatasetOptions dataset_options(const Setup& setup, tokens::Side side) {
+  const spec::DataSpec& data = *setup.run.data;
+  return {.sequence = setup.run.sequence,
+          .packing = data.packing == spec::DataPacking::whole ? tokens::Packing::whole
+                                                              : tokens::Packing::cut,
+          .loss_on = data.loss_on == spec::DataLoss::answers ? tokens::LossOn::answers
+                                                             : tokens::LossOn::all,
+          .side = side,
+          .seed = data.seed};
+}
+
+std::string of_layer(const spec::Model& model, std::optional<int> layer) {
+  if (!layer) return "the weights and all layers are finite: the loss alone is not";
+  if (*layer < 0) return "first in the embedding";
+  if (*layer >= model.layers) return "first in the head";
+  return fmt::format("first in layer {}", *layer);
+}
+
+}  // namespace
+
+Trainer::Trainer(Setup setup, TrainerOptions options, World world, const nn::kernels::Table* table,
+                 tokens::Dataset training, std::optional<tokens::Dataset> validation)
+    : setup_(std::move(setup)),
+      options_(std::move(options)),
+      world_(world),
+      table_(table),
+      training_(std::move(training)),
+      validation_(std::move(validation)),
+      parameters_(setup_.model, setup_.types, at::kCPU),
+      decoder_(setup_.model, parameters_, nn::Ops(setup_.types, table), setup_.run.sequence),
+      optimizer_(setup_.run.optimizer, setup_.run.schedule, parameters_, table) {}
+
+Trainer::~Trainer() = default;
+
+Result<std::unique_ptr<Trainer>> Trainer::make(Setup setup, TrainerOptions options, World world) {
+  ASSIGN_OR_RETURN(tokens::Dataset training,
+                   tokens::Dataset::open(world.files, options.corpus,
+                                         dataset_options(setup, tokens::Side::training)));
+  Result<tokens::Dataset> held_out = tokens::Dataset::open(
+      world.files, options.corpus, dataset_options(setup, tokens::Side::validation));
+  std::optional<tokens::Dataset> validation;
+  if (held_out.ok()) {
+    validation = *std::move(held_out);
+  } else if (held_out.error().code != ErrorCode::bad_input) {  // which says that it has no sample
+    return std::move(held_out).error();
+  }
+  const std::int32_t vocabulary = training.tokenizer().vocabulary();
+  if (vocabulary > setup.model.vocab) {
+    return bad_input(fmt::format("{}: model.vocab: {} entries are fewer than the {} of the corpus' "
+                                 "tokenizer in {}",
+                                 setup.run.file, setup.model.vocab, vocabulary, options.corpus));
+  }
+  std::unique_ptr<Trainer> trainer(new Trainer(std::move(setup), std::move(options), world,
+                                               table_here(), std::move(training),
+                                               std::move(validation)));
+  RETURN_IF_ERROR(trainer->resume());
+  RETURN_IF_ERROR(trainer->open_writer());
+  return trainer;
+}
+
+Status Trainer::resume() {
+  checkpoint::Newest newest =
+      checkpoint::newest_good(world_.storage, options_.directory.checkpoints());
+  for (const checkpoint::Refused& refused : newest.refused) {
+    world_.recorder.event("checkpoint_refused", {{"step", refused.which.step},
+                                                 {"folder", refused.which.folder},
+                                                 {"error", refused.why.message}});
+  }
+  if (!newest.checkpoint) {
+    parameters_.initialise(setup_.model, setup_.run.schedule.seed);
+    return Done{};
+  }
+  const checkpoint::Checkpoint& from = *newest.checkpoint;
+  RETURN_IF_ERROR(nn::load(from, parameters_, &optimizer_).during("loading " + from.folder()));
+  step_ = from.manifest().step;
+  saved_step_ = reported_step_ = step_;
+  optimizer_.set_steps(from.state_integer("optimizer_steps").value_or(step_));
+  time_before_ = Seconds::of(from.state_number("time_s").value_or(0));
+  if (const auto cursor = from.state_text("cursor")) {
+    ASSIGN_OR_RETURN(cursor_, tokens::Cursor::parse(*cursor).during("reading " + from.folder()));
+  }
+  world_.recorder.event("resumed", {{"step", step_}, {"checkpoint", from.folder()}});
+  return Done{};
+}
+
+Status Trainer::open_writer() {
+  checkpoint::WriterOptions options;
+  options.folder = options_.directory.checkpoints();
+  options.about = {.code_version = "celere 0.1.0",
+                   .model = setup_.model.name,
+                   .inventory = nn::inventory_hash(setup_.model),
+                   .layout = layout::written({})};
+  options.keep = setup_.run.checkpoint.keep;
+  options.keep_every = setup_.run.checkpoint.keep_every;
+  ASSIGN_OR_RETURN(writer_, checkpoint::CheckpointWriter::open(std::move(options), world_.clock,
+                                                               world_.storage));
+  std::int64_t bytes = 0;
+  for (const checkpoint::TensorView& view : nn::stored_views(parameters_, &optimizer_)) {
+    bytes += static_cast<std::int64_t>(view.bytes.size());
+  }
+  writer_->reserve(bytes);
+  return Done{};
+}
+
+std::string Trainer::not_finite(const GlobalBatch& batch, std::size_t micro_batch) const {
+  return fmt::format(
+      "the loss is not a number at step {}, micro-batch {} (samples {} to {}); {}", step_ + 1,
+      micro_batch, batch.samples.first, batch.samples.first + batch.samples.count - 1,
+      of_layer(setup_.model, decoder_.first_not_finite(batch.micro_batches[micro_batch])));
+}
+
+std::string Trainer::bad_gradient(const GlobalBatch& batch) const {
+  // The last layer is the first that the backward pass meets.
+  std::string where;
+  for (const nn::Parameter& p : parameters_.all()) {
+    if (!p.value.grad().isfinite().all().item<bool>()) where = p.what.name;
+  }
+  return fmt::format("the gradient is not a number at step {} (samples {} to {}); first in {}",
+                     step_ + 1, batch.samples.first, batch.samples.first + batch.samples.count - 1,
+                     where);
+}
+
+std::optional<Trainer::StepResult> Trainer::train_step(const GlobalBatch& batch,
+                                                       std::string& message) {
+  StepResult result;
+  parameters_.zero_gradients();
+  const nn::LossScale scale{
+      .head = 1 / static_cast<double>(std::max<std::int64_t>(1, batch.counted)),
+      .balance = 1 / static_cast<double>(batch.micro_batches.size())};
+  for (std::size_t i = 0; i < batch.micro_batches.size(); ++i) {
+    const nn::Losses losses = decoder_.loss(batch.micro_batches[i], scale);
+    const double loss = losses.head.item<double>();
+    if (!std::isfinite(loss)) {
+      message = not_finite(batch, i);
+      return std::nullopt;
+    }
+    losses.total().backward();
+    result.loss += loss;
+    if (losses.balance.defined()) {
+      result.balance = result.balance.value_or(0) + losses.balance.item<double>();
+    }
+  }
+  result.gradient_norm = nn::gradient_norm(parameters_, table_);
+  if (!std::isfinite(result.gradient_norm)) {
+    message = bad_gradient(batch);
+    return std::nullopt;
+  }
+  const spec::Schedule& schedule = setup_.run.schedule;
+  result.rate_factor = spec::learning_rate_factor(schedule, step_, setup_.steps.total());
+  const bool clips = schedule.clip > 0 && result.gradient_norm > schedule.clip;
+  optimizer_.step(result.rate_factor, clips ? schedule.clip / result.gradient_norm : 1);
+  return result;
+}
+
+double Trainer::validation_loss() const {
+  const at::NoGradGuard quiet;
+  const auto available = static_cast<std::int64_t>(validation_->epoch_samples());
+  const std::int64_t count = std::min(setup_.run.validation, available);
+  // The same samples each time: a cursor of its own, at its beginning.
+  const GlobalBatch batch = make_batch(*validation_, {}, {0, count}, setup_.micro_batch,
+                                       setup_.model.bigram_embeddings);
+  double sum = 0;
+  for (const nn::Batch& part : batch.micro_batches) {
+    sum += decoder_.loss(part, {.head = 1, .balance = 0}).head.item<double>();
+  }
+  return sum / static_cast<double>(std::max<std::int64_t>(1, batch.counted));
+}
+
+bool Trainer::save_due(Instant now) const {
+  const spec::CheckpointPlan& plan = setup_.run.checkpoint;
+  if (plan.every_steps) return step_ - saved_step_ >= *plan.every_steps;
+  return now - saved_at_ >= plan.every.value_or(save_every_default);
+}
+
+Status Trainer::save() {
+  report_save();
+  checkpoint::State state;
+  state["cursor"] = cursor_.json();
+  state["optimizer_steps"] = optimizer_.steps();
+  state["time_s"] = (time_before_ + (world_.clock.now() - begin_)).in_base();
+  state["seed"] = std::to_string(setup_.run.schedule.seed);
+  state["total_steps"] = setup_.steps.total();
+  saved_step_ = step_;
+  saved_at_ = world_.clock.now();
+  return writer_->save(step_, nn::stored_views(parameters_, &optimizer_), std::move(state));
+}
+
+// Says how the save that ended last went, once.
+void Trainer::report_save() {
+  const std::optional<checkpoint::SaveReport> report = writer_->last();
+  if (!report || report->step == reported_step_) return;
+  reported_step_ = report->step;
+  if (report->failed) {
+    world_.recorder.event("checkpoint_failed",
+                          {{"step", report->step}, {"error", report->failed->message}}, true);
+    return;
+  }
+  world_.recorder.event("checkpoint_saved", {{"step", report->step},
+                                             {"bytes", report->bytes},
+                                             {"blocking_time_s", report->blocking.in_base()},
+                                             {"write_time_s", report->writing.in_base()}},
+                        true);
+}
+
+wire::StepMetrics Trainer::metrics_of(const StepResult& result, const GlobalBatch& batch,
+                                      Seconds step, Seconds data) const {
+  const double tokens = static_cast<double>(batch.samples.count * setup_.run.sequence);
+  const double speed = tokens / step.in_base();
+  speed_ = speed_ == 0 ? speed : (1 - smoothing) * speed_ + smoothing * speed;
+  const StepSamples end = setup_.steps.at(setup_.steps.total() - 1);
+  const auto left = static_cast<double>((end.first + end.count - batch.samples.first -
+                                         batch.samples.count) * setup_.run.sequence);
+  wire::StepMetrics m;
+  m.step = step_;
+  m.time_s = (time_before_ + (world_.clock.now() - begin_)).in_base();
+  m.samples = batch.samples.first + batch.samples.count;
+  m.tokens = *m.samples * setup_.run.sequence;
+  m.loss = result.loss;
+  m.loss_balance = result.balance;
+  m.learning_rate = result.rate_factor * setup_.run.schedule.learning_rate;
+  m.gradient_norm = result.gradient_norm;
+  m.step_time_s = step.in_base();
+  m.data_time_s = data.in_base();
+  m.tokens_per_s = speed;
+  if (setup_.product_peak) m.gemm_share = speed * setup_.flops_per_token / *setup_.product_peak;
+  m.time_left_s = left / speed_;
+  m.memory_max_bytes = memory_peak_bytes();
+  return m;
+}
+
+Result<Outcome> Trainer::run(const std::atomic<bool>& stop) {
+  const std::int64_t total = setup_.steps.total();
+  const std::int64_t end = options_.stop_after >= 0 ? std::min(total, options_.stop_after) : total;
+  const std::int64_t validate_every =
+      std::max<std::int64_t>(1, setup_.run.validate_every.of(total));
+  begin_ = saved_at_ = world_.clock.now();
+  world_.recorder.event(
+      "started", {{"step", step_},
+                  {"total_steps", total},
+                  {"parameters", spec::count_parameters(setup_.model).total},
+                  {"precision", std::string(name_of(setup_.precision))},
+                  {"kernels", std::string(nn::kernels::name_of(nn::kernels::capability_here()))},
+                  {"threads", static_cast<std::int64_t>(at::get_num_threads())},
+                  {"micro_batch", setup_.micro_batch},
+                  {"training_tokens", static_cast<std::int64_t>(training_.tokens())}});
+  Feeder feeder(training_, cursor_, setup_.steps, step_, setup_.micro_batch,
+                setup_.model.bigram_embeddings);
+  while (step_ < end && !stop) {
+    const Instant begin = world_.clock.now();
+    const GlobalBatch batch = feeder.next();
+    const Seconds data = world_.clock.now() - begin;
+    std::string message;
+    const std::optional<StepResult> result = train_step(batch, message);
+    if (!result) {
+      (void)writer_->wait();
+      report_save();
+      world_.recorder.event("not_finite", {{"step", step_ + 1}, {"message", message}}, true);
+      return Outcome{Ended::not_finite, step_, message};
+    }
+    ++step_;
+    cursor_.consume(static_cast<std::uint64_t>(batch.samples.count));
+    const Instant now = world_.clock.now();
+    wire::StepMetrics metrics = metrics_of(*result, batch, now - begin, data);
+    if (validation_ && (step_ % validate_every == 0 || step_ == total)) {
+      metrics.loss_validation = validation_loss();
+    }
+    if (step_ == end || save_due(now)) {
+      const Instant before = world_.clock.now();
+      RETURN_IF_ERROR(save());
+      metrics.checkpoint_time_s = (world_.clock.now() - before).in_base();
+    }
+    report_save();
+    world_.recorder.step(metrics);
+  }
+  if (saved_step_ != step_) RETURN_IF_ERROR(save());
+  const std::optional<checkpoint::SaveReport> last = writer_->wait();
+  report_save();
+  if (last && last->failed) return *last->failed;
+  const Ended ended = step_ == total ? Ended::done : Ended::stopped;
+  world_.recorder.event(ended == Ended::done ? "done" : "stopped",
+                        {{"step", step_}, {"total_steps", total}}, true);
+  return Outcome{ended, step_, {}};
+}
+
+}  // namespace celere::train
