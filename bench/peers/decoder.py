@@ -16,14 +16,16 @@ class Setting:
     vocab: int
     sequence: int
     batch: int
-    llama_like: bool                # RMSNorm, rotary, SwiGLU; else GPT-2: LayerNorm, learned positions, GELU, biases
+    llama_like: bool    # RMSNorm, rotary, SwiGLU; else GPT-2: LayerNorm, learned positions, GELU
+    biases: bool = False
     query_key_norm: bool = False
 
 
 SETTINGS = {
-    "d256": Setting(4, 256, 4, 2, 768, 4096, 128, 16, llama_like=True, query_key_norm=True),
-    "gpt2-64": Setting(12, 768, 12, 12, 3072, 50257, 64, 4, llama_like=False),
-    "gpt2-256": Setting(12, 768, 12, 12, 3072, 50257, 256, 4, llama_like=False),
+    "d256": Setting(4, 256, 4, 2, 768, 4096, 128, 16, llama_like=True),
+    # The vocabulary of 50257 padded to a multiple of 128, as those do who train it.
+    "gpt2-4x64": Setting(12, 768, 12, 12, 3072, 50304, 64, 4, llama_like=False, biases=True),
+    "gpt2-4x256": Setting(12, 768, 12, 12, 3072, 50304, 256, 4, llama_like=False, biases=True),
 }
 
 
@@ -33,16 +35,29 @@ def rotated(x_bhtd, cosine_td, sine_td):
     return x_bhtd * cosine_td + turned * sine_td
 
 
+class RmsNorm(nn.RMSNorm):
+    """Under autocast a bf16 input would meet an fp32 weight, and PyTorch would leave its fused form."""
+
+    def forward(self, x):
+        return F.rms_norm(x, self.normalized_shape, self.weight.to(x.dtype), self.eps)
+
+
+def make_norm(setting):
+    if setting.llama_like:
+        return RmsNorm(setting.hidden, eps=1e-5)
+    return nn.LayerNorm(setting.hidden, eps=1e-5, bias=setting.biases)
+
+
 class Attention(nn.Module):
     def __init__(self, setting):
         super().__init__()
         self.setting = setting
         self.head_dim = setting.hidden // setting.heads
-        bias = not setting.llama_like
+        bias = setting.biases
         self.query_key_value = nn.Linear(setting.hidden, (setting.heads + 2 * setting.kv_heads) * self.head_dim, bias=bias)
         self.output = nn.Linear(setting.hidden, setting.hidden, bias=bias)
         if setting.query_key_norm:
-            self.query_norm, self.key_norm = nn.RMSNorm(self.head_dim), nn.RMSNorm(self.head_dim)
+            self.query_norm, self.key_norm = RmsNorm(self.head_dim, eps=1e-5), RmsNorm(self.head_dim, eps=1e-5)
 
     def forward(self, x_btd, cosine_td, sine_td):
         batch, sequence, hidden = x_btd.shape
@@ -64,7 +79,7 @@ class Mlp(nn.Module):
     def __init__(self, setting):
         super().__init__()
         self.gated = setting.llama_like
-        bias = not setting.llama_like
+        bias = setting.biases
         self.up = nn.Linear(setting.hidden, setting.ffn * (2 if self.gated else 1), bias=bias)
         self.down = nn.Linear(setting.ffn, setting.hidden, bias=bias)
 
@@ -79,9 +94,8 @@ class Mlp(nn.Module):
 class Layer(nn.Module):
     def __init__(self, setting):
         super().__init__()
-        norm = nn.RMSNorm if setting.llama_like else nn.LayerNorm
-        self.attention_norm, self.attention = norm(setting.hidden, eps=1e-5), Attention(setting)
-        self.mlp_norm, self.mlp = norm(setting.hidden, eps=1e-5), Mlp(setting)
+        self.attention_norm, self.attention = make_norm(setting), Attention(setting)
+        self.mlp_norm, self.mlp = make_norm(setting), Mlp(setting)
 
     def forward(self, x_btd, cosine_td, sine_td):
         x_btd = x_btd + self.attention(self.attention_norm(x_btd), cosine_td, sine_td)
@@ -98,7 +112,7 @@ class Decoder(nn.Module):
         if not setting.llama_like:
             self.positions = nn.Embedding(setting.sequence, setting.hidden)
         self.layers = nn.ModuleList(Layer(setting) for _ in range(setting.layers))
-        self.final_norm = (nn.RMSNorm if setting.llama_like else nn.LayerNorm)(setting.hidden, eps=1e-5)
+        self.final_norm = make_norm(setting)
         head_dim = setting.hidden // setting.heads
         angle = torch.outer(torch.arange(setting.sequence), 10000.0 ** (-torch.arange(0, head_dim, 2) / head_dim))
         self.register_buffer("cosine_td", torch.cat((angle.cos(), angle.cos()), dim=-1), persistent=False)
