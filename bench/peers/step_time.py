@@ -60,6 +60,7 @@ def main():
                         help="chunked: PyTorch's own linear_cross_entropy, without the logits of the whole batch")
     parser.add_argument("--clip", type=float, default=1.0, help="0: none")
     parser.add_argument("--steps", type=int, default=20)
+    parser.add_argument("--seconds", type=float, help="as many steps as fit in, three at least, instead of --steps")
     parser.add_argument("--warm-up", type=int, default=3)
     arguments = parser.parse_args()
 
@@ -71,16 +72,16 @@ def main():
     for _ in range(arguments.warm_up - 1):
         step()
     times, cpu_begin = [], time.process_time()
-    for _ in range(arguments.steps):
+    while len(times) < arguments.steps if arguments.seconds is None else len(times) < 3 or sum(times) < arguments.seconds:
         begin = time.perf_counter()
         value = step()
         times.append(time.perf_counter() - begin)
-    cpu_s = (time.process_time() - cpu_begin) / arguments.steps
+    cpu_s = (time.process_time() - cpu_begin) / len(times)
     median = statistics.median(times)
     peak = gemm_flops_per_second(arguments.precision)
     print(json.dumps({
         "program": "pytorch", "setting": arguments.setting, "mode": arguments.mode, "precision": arguments.precision,
-        "loss_form": arguments.loss, "threads": torch.get_num_threads(), "steps": arguments.steps,
+        "loss_form": arguments.loss, "threads": torch.get_num_threads(), "steps": len(times),
         "step_ms": round(1e3 * median, 2), "step_ms_min": round(1e3 * min(times), 2),
         "cpu_ms": round(1e3 * cpu_s, 2), "first_step_s": round(first_s, 2),
         "tokens_per_s": round(setting.batch * setting.sequence / median, 1),

@@ -46,7 +46,7 @@ def main():
         times.append(time.perf_counter() - begin)
     print(json.dumps({"program": "tokenizers", "vocabulary": tokenizer.get_vocab_size(), "bytes": size,
                       "threads": int(os.environ.get("RAYON_NUM_THREADS", os.cpu_count())),
-                      "training_mb_per_s": round(sample_size / training_s / 1e6, 2),
+                      "training_s": round(training_s, 2), "training_mb_per_s": round(sample_size / training_s / 1e6, 2),
                       "encoding_mb_per_s": round(size / min(times) / 1e6, 2),
                       "tokens": sum(len(one) for one in encoded)}), flush=True)
 

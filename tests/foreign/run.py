@@ -43,7 +43,7 @@ validation = "8 sequences"
 learning_rate = 1e-3
 
 [checkpoint]
-every = "10 steps"
+every = "1 s"
 
 [cluster]
 use = "this-machine"
@@ -51,7 +51,6 @@ use = "this-machine"
 [data]
 folder = "FOLDER/corpus"
 validation = 0.1
-
 tokenizer = { kind = "bpe", vocab = 512 }
 
 [[data.sources]]
@@ -63,14 +62,14 @@ field = "text"
 
 
 def write_texts(file):
-    """Words by Zipf's law, of several alphabets, on several lines: 600 documents."""
+    """Words by Zipf's law, of several alphabets, on one line or on many: 600 documents, each another."""
     draw = random.Random(1)
     letters = ["etaoinshrdlu", "äöüßéèñç", "абвгдежз", "漢字仮名", "0123456789"]
     words = ["".join(draw.choice(letters[0 if draw.random() < 0.8 else draw.randrange(1, 5)]) for _ in range(draw.randint(2, 8)))
              for _ in range(400)]
     with file.open("w", encoding="utf-8") as out:
-        for _ in range(600):
-            text = [words[int(400 ** draw.random()) - 1] for _ in range(draw.randint(3, 60))]
+        for number in range(600):
+            text = [str(number)] + [words[int(400 ** draw.random()) - 1] for _ in range(draw.randint(3, 60))]
             out.write(json.dumps({"text": (" " if draw.random() < 0.9 else "\n").join(text)}, ensure_ascii=False) + "\n")
 
 
