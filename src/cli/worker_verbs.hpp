@@ -9,4 +9,6 @@ struct WorkerCommon {
   int exit_code = 0;
 };
 
+void add_train(CLI::App& app, WorkerCommon& common);
+
 }  // namespace celere::cli
