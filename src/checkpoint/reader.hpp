@@ -38,6 +38,9 @@ struct Expected {
   Shape shape;  // global
 };
 
+// Whether a checkpoint may hold more: who only answers questions needs no optimizer.
+enum class Extras { refused, fine };
+
 class Checkpoint {
  public:
   // Errors: not_found, io; corrupt or unsupported with file, tensor and what is wrong.
@@ -46,19 +49,19 @@ class Checkpoint {
   const Manifest& manifest() const { return manifest_; }
   const std::string& folder() const { return folder_; }
 
-  // The same tensors, types and shapes, no more and no fewer. Errors: bad_input, naming each (the
-  // first ten) that is missing, of another shape or type, or too many.
-  Status compare(std::span<const Expected> expected) const;
+  // The same tensors, types and shapes, no fewer and, unless extras are fine, no more. Errors:
+  // bad_input, naming each (the first ten) that is missing, of another shape or type, or too many.
+  Status compare(std::span<const Expected> expected, Extras extras = Extras::refused) const;
 
   // Fills `into`, which is the slice in row-major order. Errors: not_found; bad_input where slice
   // or size do not fit.
   Status read(std::string_view name, const Slice& slice, std::span<std::byte> into) const;
   Status read(std::string_view name, std::span<std::byte> into) const;  // all of it
 
-  // Nothing where the state has no such key. REQUIRES: its kind, where it is there.
-  std::optional<std::int64_t> state_integer(const std::string& key) const;
-  std::optional<double> state_number(const std::string& key) const;
-  std::optional<std::string> state_text(const std::string& key) const;
+  // Errors: corrupt where the state has no such key, or one of another kind.
+  Result<std::int64_t> state_integer(const std::string& key) const;
+  Result<double> state_number(const std::string& key) const;
+  Result<std::string> state_text(const std::string& key) const;
 
  private:
   Checkpoint() = default;

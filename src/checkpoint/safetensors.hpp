@@ -69,11 +69,12 @@ class SafetensorsFile {
   // Errors: not_found, io, corrupt.
   static Result<SafetensorsFile> open(const Storage& storage, const std::string& path);
 
+  // Of a file that is mapped already. Errors: corrupt.
+  static Result<SafetensorsFile> of(MappedFile map, const std::string& path);
+
   const SafetensorsHeader& header() const { return header_; }
   const TensorInfo* find(std::string_view name) const;  // nothing where there is none
   std::span<const std::byte> bytes(const TensorInfo& tensor) const;
-  std::span<const std::byte> all() const { return map_.bytes(); }
-  std::string checksum() const;  // of the whole file, read now
 
  private:
   SafetensorsFile(MappedFile map, SafetensorsHeader header);

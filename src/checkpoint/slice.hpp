@@ -47,7 +47,8 @@ std::optional<Slice> intersection(const Slice& a, const Slice& b);
 //
 // The corners of boxes, with sign (-1)^(upper ends), are the mixed derivative of the sum of their
 // indicator functions; so the boxes tile the shape exactly where their signed corners cancel down
-// to those of the shape itself. n boxes of d cut dimensions take n 2^d corners and one sort.
+// to those of the shape itself. n boxes of d cut dimensions take n 2^d corners and one sort; more
+// than 2^24 are refused.
 bool tile(const std::vector<Slice>& slices, const Shape& shape);
 
 // The bytes of one slice.

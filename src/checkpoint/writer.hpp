@@ -29,21 +29,12 @@
 #include "base/clock.hpp"
 #include "base/result.hpp"
 #include "base/units.hpp"
-#include "checkpoint/data_type.hpp"
 #include "checkpoint/manifest.hpp"
-#include "checkpoint/slice.hpp"
+#include "checkpoint/shard.hpp"
+#include "checkpoint/snapshot.hpp"
 #include "checkpoint/storage.hpp"
 
 namespace celere::checkpoint {
-
-// A piece of a tensor, as it lies in memory: row-major, without gaps.
-struct TensorView {
-  std::string name;
-  DataType dtype = DataType::f32;
-  Shape shape;  // global
-  Slice slice;  // which part of it `bytes` holds; whole(shape) where this process has all
-  std::span<const std::byte> bytes;
-};
 
 struct WriterOptions {
   std::string folder;  // RunDirectory::checkpoints()
@@ -56,9 +47,10 @@ struct WriterOptions {
 struct SaveReport {
   std::int64_t step = 0;
   std::int64_t bytes = 0;
-  Seconds blocking;             // the training waited, for a save before it too
-  Seconds writing;              // in the background, until it was committed or failed
-  std::optional<Error> failed;  // nothing: it is committed
+  Seconds blocking;                  // the training waited, for a save before it too
+  Seconds writing;                   // in the background, until it was committed or failed
+  std::optional<Error> failed;       // nothing: it is committed
+  std::optional<Error> not_removed;  // files that should be gone and are not
 };
 
 class CheckpointWriter {
@@ -75,7 +67,7 @@ class CheckpointWriter {
   void reserve(std::int64_t bytes);
 
   // Returns as soon as the tensors may change again; waits for a save in progress before. Errors:
-  // bad_input where views do not fit their shapes, a name stands twice, or state cannot be written.
+  // bad_input where views do not fit or tile their shapes, or state cannot be written.
   // How the writing went is for wait() and last() to say.
   Status save(std::int64_t step, std::span<const TensorView> tensors, State state);
 
@@ -85,19 +77,20 @@ class CheckpointWriter {
   std::optional<std::int64_t> committed() const;  // the step of the last good one of this writer
 
  private:
-  struct Snapshot;
   CheckpointWriter(WriterOptions options, const Clock& clock, Storage& storage);
   void work();
-  SaveReport write(Snapshot& snapshot);
+  Status write();
 
   WriterOptions options_;
   const Clock* clock_;
   Storage* storage_;
-  std::unique_ptr<Snapshot> snapshot_;
+  Snapshot snapshot_;  // of the thread while pending_, else of save()
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   bool pending_ = false;  // a snapshot waits for the thread, or is being written by it
   bool stop_ = false;
+  SaveReport report_;  // of the save that is pending
+  Manifest draft_;     // of it: step, state, and what it is of
   std::optional<SaveReport> last_;
   std::optional<std::int64_t> committed_;
   std::thread thread_;

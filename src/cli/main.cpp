@@ -50,6 +50,7 @@ int main(int argc, char** argv) {
   add_plan(app, common);
   add_validate(app, common);
   add_fit(app, common);
+  add_train(app, common);
   add_catalog(app, common);
   add_data(app, common);
   add_ask(app, common);

@@ -24,6 +24,7 @@ struct Common {
 };
 
 void add_plan(CLI::App& app, Common& common);
+void add_train(CLI::App& app, Common& common);
 void add_catalog(CLI::App& app, Common& common);
 void add_validate(CLI::App& app, Common& common);
 void add_fit(CLI::App& app, Common& common);

@@ -12,6 +12,8 @@ int main(int argc, char** argv) {
   app.require_subcommand(1);
   WorkerCommon common;
   add_answer(app, common);
+  add_measure(app, common);
+  add_train(app, common);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -10,5 +10,8 @@ struct WorkerCommon {
 };
 
 void add_answer(CLI::App& app, WorkerCommon& common);
+void add_measure(CLI::App& app, WorkerCommon& common);
+
+void add_train(CLI::App& app, WorkerCommon& common);
 
 }  // namespace celere::cli

@@ -97,6 +97,12 @@ inline void add_product(const kernels::Table& table, const at::Tensor& gradient,
   });
 }
 
+// Rows of a table, under autograd. libtorch alone, without Python, selects nothing on the meta device.
+inline at::Tensor rows_of(const at::Tensor& table, const at::Tensor& index) {
+  if (table.is_meta()) return at::empty({index.numel(), table.size(1)}, table.options());
+  return at::index_select(table, 0, index);
+}
+
 inline const at::Tensor& gradient_of(const Parameter& parameter) {
   return parameter.value.grad();
 }

@@ -23,7 +23,7 @@ constexpr double margin = 1.02;
 
 at::Tensor polar_factor(const at::Tensor& matrix, int iterations, at::ScalarType compute) {
   CHECK_GE(iterations, 1);
-  CHECK_LE(iterations, 8);
+  CHECK_LE(iterations, 20);
   const bool tall = matrix.size(0) > matrix.size(1);
   // The Frobenius norm bounds the largest singular value.
   const at::Tensor scaled = matrix / (matrix.norm() * margin + 1e-7);

@@ -13,7 +13,7 @@
 
 namespace celere::nn {
 
-// The polar factor of a matrix [rows, columns], computed in `compute`. REQUIRES: iterations in [1, 8].
+// The polar factor of a matrix [rows, columns], computed in `compute`. REQUIRES: iterations in [1, 20].
 at::Tensor polar_factor(const at::Tensor& matrix, int iterations, at::ScalarType compute);
 
 }  // namespace celere::nn

@@ -110,7 +110,7 @@ at::Tensor plain_attention(const at::Tensor& q, const at::Tensor& k, const at::T
                  heads_first(k, length, words.kv_heads, words).transpose(-1, -2));
   const at::Tensor key = at::arange(length, start.options());
   const at::Tensor first = start.view({-1, 1, length, 1});
-  const at::Tensor hidden = (key < first).logical_or(key > key.unsqueeze(1));
+  const at::Tensor hidden = (key < first).bitwise_or(key > key.unsqueeze(1));
   return weighed(scores, hidden, heads_first(v, length, words.kv_heads, words), words)
       .transpose(1, 2)
       .reshape({q.size(0), words.heads * words.value_dim});

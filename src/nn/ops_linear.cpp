@@ -81,14 +81,14 @@ struct Embed : Function<Embed> {
 
 at::Tensor Ops::embed(const Parameter& table, const at::Tensor& index, double scale) const {
   if (fast()) return Embed::apply(std::optional<at::Tensor>(), table.value, &table, index, scale);
-  const at::Tensor rows = at::embedding(table.value, index);
+  const at::Tensor rows = rows_of(table.value, index);
   return scale == 1 ? rows : rows * scale;
 }
 
 at::Tensor Ops::add_embedding(const at::Tensor& x, const Parameter& table,
                               const at::Tensor& index) const {
   if (fast()) return Embed::apply(std::optional(x), table.value, &table, index, 1.0);
-  return (x + at::embedding(table.value, index)).to(x.scalar_type());
+  return (x + rows_of(table.value, index)).to(x.scalar_type());
 }
 
 at::Tensor Ops::linear(const at::Tensor& x, const Parameter& weight, const Parameter* bias) const {

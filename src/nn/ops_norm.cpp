@@ -151,7 +151,7 @@ at::Tensor plain_rotary(const at::Tensor& x, const RotaryWords& words, const at:
   if (words.rotated > 0) {
     const std::int64_t half = words.rotated / 2;
     const auto angles = [&](const at::Tensor& table) {
-      return at::index_select(table, 0, position).to(x.scalar_type()).unsqueeze(1);
+      return rows_of(table, position).to(x.scalar_type()).unsqueeze(1);
     };
     const at::Tensor cosine = angles(words.cosine), sine = angles(words.sine);
     const at::Tensor first = heads.narrow(2, 0, half), second = heads.narrow(2, half, half);

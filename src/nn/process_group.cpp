@@ -1,0 +1,226 @@
+#include "nn/process_group.hpp"
+
+#include <fmt/format.h>
+
+// Its header asks for Gloo's, which the torch wheel lacks; Debian's are older than the Gloo inside
+// libtorch. So no Gloo class is derived from or constructed here, and only c10d's own functions,
+// which live in libtorch, touch one.
+#define USE_C10D_GLOO
+#pragma push_macro("CHECK")
+#pragma push_macro("CHECK_EQ")
+#pragma push_macro("CHECK_LE")
+#pragma push_macro("CHECK_LT")
+#pragma push_macro("CHECK_GE")
+#pragma push_macro("CHECK_GT")
+#undef CHECK
+#undef CHECK_EQ
+#undef CHECK_LE
+#undef CHECK_LT
+#undef CHECK_GE
+#undef CHECK_GT
+#include <torch/csrc/distributed/c10d/FileStore.hpp>
+#include <torch/csrc/distributed/c10d/PrefixStore.hpp>
+#include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
+#include <torch/csrc/distributed/c10d/TCPStore.hpp>
+#ifdef CELERE_CUDA
+#include <torch/csrc/distributed/c10d/ProcessGroupNCCL.hpp>
+#endif
+#undef CHECK
+#undef CHECK_EQ
+#undef CHECK_LE
+#undef CHECK_LT
+#undef CHECK_GE
+#undef CHECK_GT
+#pragma pop_macro("CHECK")
+#pragma pop_macro("CHECK_EQ")
+#pragma pop_macro("CHECK_LE")
+#pragma pop_macro("CHECK_LT")
+#pragma pop_macro("CHECK_GE")
+#pragma pop_macro("CHECK_GT")
+
+namespace celere::nn {
+namespace {
+
+std::chrono::milliseconds milliseconds_of(Seconds time) {
+  return std::chrono::milliseconds(static_cast<std::int64_t>(time.in_base() * 1e3));
+}
+
+// The first line: what follows is where in libtorch it was thrown.
+Error io_error(const std::string& doing, const std::exception& thrown) {
+  const std::string_view what = thrown.what();
+  return {ErrorCode::io, fmt::format("{}: {}", doing, what.substr(0, what.find('\n'))), {}};
+}
+
+c10::intrusive_ptr<c10d::Backend> gloo_backend(const c10::intrusive_ptr<c10d::Store>& store,
+                                               const Membership& member) {
+  auto options = c10d::ProcessGroupGloo::Options::create(milliseconds_of(member.patience));
+  options->devices.push_back(
+      member.interface.empty()
+          ? c10d::ProcessGroupGloo::createDefaultDevice()
+          : c10d::ProcessGroupGloo::createDeviceForInterface(member.interface));
+  options->group_name = member.name;
+  return c10::make_intrusive<c10d::ProcessGroupGloo>(store, member.rank, member.size,
+                                                     std::move(options));
+}
+
+#ifdef CELERE_CUDA
+c10::intrusive_ptr<c10d::Backend> nccl_backend(const c10::intrusive_ptr<c10d::Store>& store,
+                                               const Membership& member) {
+  auto options = c10d::ProcessGroupNCCL::Options::create();
+  options->timeout = milliseconds_of(member.patience);
+  options->group_name = member.name;
+  return c10::make_intrusive<c10d::ProcessGroupNCCL>(store, member.rank, member.size,
+                                                     std::move(options));
+}
+#endif
+
+}  // namespace
+
+struct Meeting::Store {
+  c10::intrusive_ptr<c10d::Store> store;
+};
+
+struct Pending::Work {
+  c10::intrusive_ptr<c10d::Work> work;  // nothing: it could not begin
+  std::optional<Error> error;
+};
+
+struct ProcessGroup::Backend {
+  c10::intrusive_ptr<c10d::Backend> backend;
+};
+
+Result<Meeting> Meeting::at_file(const std::string& path, int processes) {
+  try {
+    return Meeting(
+        std::make_shared<Store>(Store{c10::make_intrusive<c10d::FileStore>(path, processes)}));
+  } catch (const std::exception& thrown) {
+    return io_error("meeting at " + path, thrown);
+  }
+}
+
+Result<Meeting> Meeting::at_port(const Port& port) {
+  c10d::TCPStoreOptions options;
+  options.port = static_cast<std::uint16_t>(port.port);
+  options.isServer = port.serves;
+  options.numWorkers = static_cast<std::size_t>(port.processes);
+  options.timeout = milliseconds_of(port.patience);
+  try {
+    return Meeting(
+        std::make_shared<Store>(Store{c10::make_intrusive<c10d::TCPStore>(port.host, options)}));
+  } catch (const std::exception& thrown) {
+    return io_error(fmt::format("meeting at {}:{}", port.host, port.port), thrown);
+  }
+}
+
+Status Pending::wait() {
+  if (work_ == nullptr) return Done{};
+  if (work_->error) return *work_->error;
+  try {
+    if (work_->work->wait()) return Done{};
+  } catch (const std::exception& thrown) {
+    return io_error("a collective", thrown);
+  }
+  return Error{ErrorCode::io, "a collective was given up", {}};
+}
+
+Result<ProcessGroup> ProcessGroup::make(const Meeting& meeting, const Membership& member) {
+  CHECK_GE(member.rank, 0);
+  CHECK_LT(member.rank, member.size);
+  ProcessGroup group;
+  group.rank_ = member.rank;
+  group.size_ = member.size;
+  if (member.size == 1) return group;
+  const std::string doing =
+      fmt::format("making the group \"{}\", rank {} of {}", member.name, member.rank, member.size);
+  try {
+    const c10::intrusive_ptr<c10d::Store> store =
+        c10::make_intrusive<c10d::PrefixStore>(member.name, meeting.store_->store);
+    store->setTimeout(milliseconds_of(member.patience));
+    if (member.device == Device::cpu) {
+      group.backend_ = std::make_shared<Backend>(Backend{gloo_backend(store, member)});
+      return group;
+    }
+#ifdef CELERE_CUDA
+    group.backend_ = std::make_shared<Backend>(Backend{nccl_backend(store, member)});
+    return group;
+#else
+    return Error{ErrorCode::unsupported, doing + ": this build has no CUDA", {}};
+#endif
+  } catch (const std::exception& thrown) {
+    return io_error(doing, thrown);
+  }
+}
+
+template <typename Begin>
+Pending ProcessGroup::begin(const Begin& begin) const {
+  auto work = std::make_shared<Pending::Work>();
+  try {
+    work->work = begin(*backend_->backend);
+  } catch (const std::exception& thrown) {
+    work->error = io_error("a collective", thrown);
+  }
+  return Pending(std::move(work));
+}
+
+Pending ProcessGroup::all_reduce_sum(const at::Tensor& tensor) const {
+  if (size_ == 1) return Pending(nullptr);
+  return begin([&](c10d::Backend& backend) {
+    std::vector<at::Tensor> tensors{tensor};
+    return backend.allreduce(tensors);
+  });
+}
+
+Pending ProcessGroup::broadcast(const at::Tensor& tensor, int root) const {
+  CHECK(root >= 0 && root < size_);
+  if (size_ == 1) return Pending(nullptr);
+  return begin([&](c10d::Backend& backend) {
+    std::vector<at::Tensor> tensors{tensor};
+    c10d::BroadcastOptions options;
+    options.rootRank = root;
+    return backend.broadcast(tensors, options);
+  });
+}
+
+Pending ProcessGroup::all_gather(const at::Tensor& whole, const at::Tensor& part) const {
+  CHECK_EQ(whole.numel(), part.numel() * size_);
+  if (size_ == 1) {
+    whole.copy_(part.view(whole.sizes()));
+    return Pending(nullptr);
+  }
+  return begin([&](c10d::Backend& backend) {
+    at::Tensor out = whole.view({-1}), in = part.view({-1});
+    return backend.all_gather_single(out, in);
+  });
+}
+
+Pending ProcessGroup::reduce_scatter_sum(const at::Tensor& part, const at::Tensor& whole) const {
+  CHECK_EQ(whole.numel(), part.numel() * size_);
+  if (size_ == 1) {
+    part.copy_(whole.view(part.sizes()));
+    return Pending(nullptr);
+  }
+  return begin([&](c10d::Backend& backend) {
+    at::Tensor out = part.view({-1}), in = whole.view({-1});
+    return backend.reduce_scatter_single(out, in);
+  });
+}
+
+Pending ProcessGroup::all_to_all(const at::Tensor& to, const at::Tensor& from) const {
+  CHECK_EQ(to.numel(), from.numel());
+  if (size_ == 1) {
+    to.copy_(from.view(to.sizes()));
+    return Pending(nullptr);
+  }
+  return begin([&](c10d::Backend& backend) {
+    at::Tensor out = to.view({size_, -1}), in = from.view({size_, -1});
+    std::vector<std::int64_t> even;
+    return backend.all_to_all_single(out, in, even, even);
+  });
+}
+
+Status ProcessGroup::barrier() const {
+  if (size_ == 1) return Done{};
+  return begin([](c10d::Backend& backend) { return backend.barrier(); }).wait();
+}
+
+}  // namespace celere::nn

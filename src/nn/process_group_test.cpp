@@ -1,0 +1,215 @@
+// Real processes: each test starts this program once a rank, with its own name as the filter and
+// its rank in the environment, and every rank checks sums that are done by hand.
+#include "nn/process_group.hpp"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <charconv>
+#include <filesystem>
+
+#include "base/processes.hpp"
+
+namespace celere::nn {
+namespace {
+
+// This process's part; nothing in the one that was started by hand.
+std::optional<int> own_rank() {
+  const char* text = std::getenv("CELERE_TEST_RANK");
+  if (text == nullptr) return std::nullopt;
+  int rank = 0;
+  std::from_chars(text, text + std::string_view(text).size(), rank);
+  return rank;
+}
+
+std::string meeting_path() {
+  const char* path = std::getenv("CELERE_TEST_MEETING");
+  return path != nullptr ? path : "";
+}
+
+// Runs the test that calls it once a rank, and expects each to end fine. The file is new each time.
+void start_ranks(int size) {
+  const auto* test = testing::UnitTest::GetInstance()->current_test_info();
+  const std::string name = fmt::format("{}.{}", test->test_suite_name(), test->name());
+  const auto folder = std::filesystem::temp_directory_path() /
+                      fmt::format("celere-meeting-{}-{}", getpid(), test->name());
+  std::filesystem::create_directories(folder);
+  const auto processes = local_processes();
+  std::vector<std::unique_ptr<Process>> ranks;
+  for (int rank = 0; rank < size; ++rank) {
+    Command command;
+    command.program = std::filesystem::read_symlink("/proc/self/exe");
+    command.arguments = {"--gtest_filter=" + name};
+    command.environment = {fmt::format("CELERE_TEST_RANK={}", rank), "OMP_NUM_THREADS=1",
+                           "CELERE_TEST_MEETING=" + (folder / "meeting").string()};
+    command.output.kind = command.errors.kind = Output::Kind::capture;
+    auto process = processes->start(command);
+    ASSERT_TRUE(process.ok()) << process.error().text();
+    ranks.push_back(*std::move(process));
+  }
+  for (int rank = 0; rank < size; ++rank) {
+    Process& process = *ranks[static_cast<std::size_t>(rank)];
+    const auto ending = process.wait(120_s);
+    ASSERT_TRUE(ending) << "rank " << rank << " hangs\n" << process.captured_output();
+    EXPECT_TRUE(ending->fine()) << "rank " << rank << ": " << written(*ending) << "\n"
+                                << process.captured_output() << process.captured_errors();
+  }
+  std::filesystem::remove_all(folder);
+}
+
+struct Joined {
+  Meeting meeting;
+  ProcessGroup group;
+};
+
+Joined join(int rank, int size, Seconds patience = 60_s) {
+  auto meeting = Meeting::at_file(meeting_path(), size);
+  EXPECT_TRUE(meeting.ok()) << meeting.error().text();
+  auto group = ProcessGroup::make(
+      *meeting,
+      {.name = "all", .rank = rank, .size = size, .interface = "lo", .patience = patience});
+  EXPECT_TRUE(group.ok()) << group.error().text();
+  return {*std::move(meeting), *std::move(group)};
+}
+
+void expect_done(const Status& status) { EXPECT_TRUE(status.ok()) << status.error().text(); }
+
+void expect_equal(const at::Tensor& tensor, const std::vector<float>& right) {
+  const at::Tensor floats = tensor.to(at::kFloat).contiguous().view({-1});
+  ASSERT_EQ(floats.numel(), static_cast<std::int64_t>(right.size()));
+  for (std::size_t i = 0; i < right.size(); ++i) {
+    EXPECT_EQ(floats.const_data_ptr<float>()[i], right[i]) << "at " << i;
+  }
+}
+
+at::Tensor row(const std::vector<float>& values, at::ScalarType type = at::kFloat) {
+  return at::tensor(at::ArrayRef<float>(values), at::kFloat).to(type);
+}
+
+// Three ranks r with [r + 1, 10 (r + 1)]: 1 + 2 + 3 = 6 and 60. Small whole numbers are exact in
+// bfloat16 too.
+TEST(ProcessGroup, all_reduce_is_the_sum_over_ranks) {
+  const auto rank = own_rank();
+  if (!rank) return start_ranks(3);
+  const Joined joined = join(*rank, 3);
+  for (const at::ScalarType type : {at::kFloat, at::kBFloat16, at::kDouble}) {
+    const float own = static_cast<float>(*rank + 1);
+    const at::Tensor tensor = row({own, 10 * own}, type);
+    expect_done(joined.group.all_reduce_sum(tensor).wait());
+    expect_equal(tensor, {6, 60});
+  }
+}
+
+// Rank r has [10 r, 10 r + 1]: whole is [0, 1, 10, 11, 20, 21] everywhere.
+TEST(ProcessGroup, all_gather_puts_parts_in_the_order_of_ranks) {
+  const auto rank = own_rank();
+  if (!rank) return start_ranks(3);
+  const Joined joined = join(*rank, 3);
+  for (const at::ScalarType type : {at::kFloat, at::kBFloat16}) {
+    const float own = 10 * static_cast<float>(*rank);
+    const at::Tensor whole = at::zeros({3, 2}, type);
+    expect_done(joined.group.all_gather(whole, row({own, own + 1}, type)).wait());
+    expect_equal(whole, {0, 1, 10, 11, 20, 21});
+  }
+}
+
+// Rank r has (r + 1) [1, 2, 3, 4, 5, 6]: the sum is 6 times that, of which rank r gets two.
+TEST(ProcessGroup, reduce_scatter_gives_each_rank_its_part_of_the_sum) {
+  const auto rank = own_rank();
+  if (!rank) return start_ranks(3);
+  const Joined joined = join(*rank, 3);
+  for (const at::ScalarType type : {at::kFloat, at::kBFloat16}) {
+    const at::Tensor whole = row({1, 2, 3, 4, 5, 6}, type) * (*rank + 1);
+    const at::Tensor part = at::zeros({2}, type);
+    expect_done(joined.group.reduce_scatter_sum(part, whole).wait());
+    const float first = 6 * (2 * static_cast<float>(*rank) + 1);
+    expect_equal(part, {first, first + 6});
+  }
+}
+
+// Rank r sends 10 r + to to each rank: rank r gets [r, 10 + r, 20 + r].
+TEST(ProcessGroup, all_to_all_is_a_transpose) {
+  const auto rank = own_rank();
+  if (!rank) return start_ranks(3);
+  const Joined joined = join(*rank, 3);
+  for (const at::ScalarType type : {at::kFloat, at::kBFloat16}) {
+    const float own = static_cast<float>(*rank);
+    const at::Tensor from = row({10 * own, 10 * own + 1, 10 * own + 2}, type).view({3, 1});
+    const at::Tensor to = at::zeros({3, 1}, type);
+    expect_done(joined.group.all_to_all(to, from).wait());
+    expect_equal(to, {own, 10 + own, 20 + own});
+  }
+}
+
+TEST(ProcessGroup, broadcast_gives_what_the_root_has) {
+  const auto rank = own_rank();
+  if (!rank) return start_ranks(3);
+  const Joined joined = join(*rank, 3);
+  const at::Tensor tensor = row({static_cast<float>(*rank)});
+  expect_done(joined.group.broadcast(tensor, 2).wait());
+  expect_equal(tensor, {2});
+  expect_done(joined.group.barrier());
+}
+
+// Four ranks in two pairs {0, 1} and {2, 3}: the sums of their numbers are 1 and 5, while the group
+// of all of them has 6; two collectives are on their way at once.
+TEST(ProcessGroup, groups_of_one_meeting_do_not_mix) {
+  const auto rank = own_rank();
+  if (!rank) return start_ranks(4);
+  const Joined joined = join(*rank, 4);
+  auto pair = ProcessGroup::make(
+      joined.meeting,
+      {.name = fmt::format("pair {}", *rank / 2), .rank = *rank % 2, .size = 2, .interface = "lo"});
+  ASSERT_TRUE(pair.ok()) << pair.error().text();
+  const at::Tensor in_pair = row({static_cast<float>(*rank)});
+  const at::Tensor in_all = row({static_cast<float>(*rank)});
+  Pending one = pair->all_reduce_sum(in_pair), two = joined.group.all_reduce_sum(in_all);
+  expect_done(two.wait());
+  expect_done(one.wait());
+  expect_equal(in_pair, {*rank < 2 ? 1.0F : 5.0F});
+  expect_equal(in_all, {6});
+}
+
+// Rank 1 leaves: rank 0 learns it as an error, before its patience of a minute is over.
+TEST(ProcessGroup, a_lost_rank_is_an_error_and_no_hang) {
+  const auto rank = own_rank();
+  if (!rank) return start_ranks(2);
+  const Joined joined = join(*rank, 2);
+  expect_done(joined.group.barrier());
+  if (*rank == 1) _exit(0);
+  const Status status = joined.group.all_reduce_sum(row({1})).wait();
+  ASSERT_FALSE(status.ok());
+  EXPECT_EQ(status.error().code, ErrorCode::io);
+}
+
+// One rank alone: its own tensors are the result.
+TEST(ProcessGroup, a_group_of_one_copies) {
+  const ProcessGroup group;
+  const at::Tensor tensor = row({3, 4});
+  const at::Tensor whole = at::zeros({1, 2}, at::kFloat), part = at::zeros({2}, at::kFloat);
+  const at::Tensor to = at::zeros({1, 2}, at::kFloat);
+  expect_done(group.all_reduce_sum(tensor).wait());
+  expect_done(group.all_gather(whole, tensor).wait());
+  expect_done(group.reduce_scatter_sum(part, whole).wait());
+  expect_done(group.all_to_all(to, whole).wait());
+  expect_done(group.broadcast(tensor, 0).wait());
+  expect_done(group.barrier());
+  expect_equal(whole, {3, 4});
+  expect_equal(part, {3, 4});
+  expect_equal(to, {3, 4});
+}
+
+TEST(ProcessGroup, an_interface_that_is_not_there_is_an_error) {
+  const std::string path =
+      std::filesystem::temp_directory_path() / fmt::format("celere-alone-{}", getpid());
+  const auto meeting = Meeting::at_file(path, 2);
+  ASSERT_TRUE(meeting.ok()) << meeting.error().text();
+  const auto group =
+      ProcessGroup::make(*meeting, {.name = "all", .size = 2, .interface = "no-such-interface"});
+  EXPECT_FALSE(group.ok());
+  std::filesystem::remove(path);
+}
+
+}  // namespace
+}  // namespace celere::nn
