@@ -65,7 +65,10 @@ struct Captured {
 class LocalProcess final : public Process {
  public:
   LocalProcess(pid_t id, bool leads_group, Captured output, Captured errors)
-      : id_(id), leads_group_(leads_group), output_(std::move(output)), errors_(std::move(errors)) {}
+      : id_(id),
+        leads_group_(leads_group),
+        output_(std::move(output)),
+        errors_(std::move(errors)) {}
 
   ~LocalProcess() override {
     if (ending()) return;
@@ -241,8 +244,8 @@ class LocalProcesses final : public Processes {
     RETURN_IF_ERROR(spawn.stream(STDOUT_FILENO, command.output, output));
     RETURN_IF_ERROR(spawn.stream(STDERR_FILENO, command.errors, errors));
     ASSIGN_OR_RETURN(const pid_t id, spawn.start(command));
-    return std::unique_ptr<Process>(
-        std::make_unique<LocalProcess>(id, !command.foreground, std::move(output), std::move(errors)));
+    return std::unique_ptr<Process>(std::make_unique<LocalProcess>(
+        id, !command.foreground, std::move(output), std::move(errors)));
   }
 };
 

@@ -50,7 +50,8 @@ class Process {
   virtual std::optional<Ending> ending() = 0;
   // Waits for at most so long; nothing where it still runs then.
   virtual std::optional<Ending> wait(Seconds time) = 0;
-  // To the process, or to its whole group (to itself alone in the foreground). Does nothing after the end.
+  // To the process, or to its whole group (to itself alone in the foreground). Does nothing after
+  // the end.
   virtual void send(int signal) = 0;
   virtual void send_to_group(int signal) = 0;
   // What was captured of its output and errors so far.

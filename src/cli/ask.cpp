@@ -56,8 +56,9 @@ void add_ask(CLI::App& app, Common& common) {
   CLI::App* verb = app.add_subcommand(
       "ask", "Questions to a trained model; a chat where none is given (docs/ask.md)");
   verb->add_option("QUESTION", flags->questions, "each in quotes");
-  verb->add_option("--run", flags->run,
-                   "a run file or run directory (default: the newest below runs/ with a checkpoint)");
+  verb->add_option(
+      "--run", flags->run,
+      "a run file or run directory (default: the newest below runs/ with a checkpoint)");
   verb->add_option("--threads", flags->threads, "how many threads compute (default: all cores)")
       ->check(CLI::Range(1, 1024));
   add_answer_flags(*verb, flags->answer);

@@ -23,7 +23,7 @@ struct Flags {
 volatile std::sig_atomic_t interrupted = 0;
 
 void catch_interrupts() {
-  struct sigaction action {};
+  struct sigaction action{};
   action.sa_handler = [](int) { interrupted = 1; };
   sigaction(SIGINT, &action, nullptr);  // without SA_RESTART: it ends a read of a line too
 }
@@ -179,9 +179,9 @@ int run_answer(const Flags& flags) {
   catch_interrupts();
   const std::unique_ptr<checkpoint::Storage> storage = checkpoint::local_storage();
   const spec::Catalog catalog(storage->files(), flags.catalog_folders);
-  const auto model = infer::load_model(*storage, catalog,
-                                       {.directory = {.folder = flags.run_directory},
-                                        .checkpoint = flags.answer.checkpoint});
+  const auto model = infer::load_model(
+      *storage, catalog,
+      {.directory = {.folder = flags.run_directory}, .checkpoint = flags.answer.checkpoint});
   if (!model.ok()) return complain(model.error().text());
   for (const checkpoint::Refused& one : model->refused) {
     complain(fmt::format("passed over {}: {}", one.which.folder, one.why.text()));

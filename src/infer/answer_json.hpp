@@ -11,8 +11,7 @@ namespace celere::infer {
 
 // {"question", "answer", "tokens", "tokens_per_s", "first_token_time_s", "stop", "checkpoint",
 // "step"}
-std::string written_json(const LoadedModel& model, std::string_view question,
-                         const Answer& answer);
+std::string written_json(const LoadedModel& model, std::string_view question, const Answer& answer);
 
 // {"recall", "exact", "asked", "time_s", "checkpoint", "step", "misses": [{"question", "expected",
 // "answer"}]}

@@ -67,7 +67,7 @@ Result<Answer> Generator::continued(std::span<const std::int32_t> prompt,
     answer.tokens.push_back(token);
     const std::string piece = decoder.push(token);
     answer.text += piece;
-    answer.stop = on_text && !on_text(piece)             ? Stop::stopped
+    answer.stop = on_text && !on_text(piece)            ? Stop::stopped
                   : answer.picked == options.tokens_max ? Stop::tokens_max
                   : answer.picked == room               ? Stop::context
                                                         : Stop::end;

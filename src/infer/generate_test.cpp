@@ -133,9 +133,8 @@ TEST(Generate, counts_tokens_and_time) {
 TEST(Generate, stops_when_it_is_told_and_at_the_end_of_the_context) {
   const SmallModel model;
   int heard = 0;
-  const auto stopped = model.generator.answer("What is a dog?", {}, [&](std::string_view) {
-    return ++heard < 3;
-  });
+  const auto stopped =
+      model.generator.answer("What is a dog?", {}, [&](std::string_view) { return ++heard < 3; });
   ASSERT_TRUE(stopped.ok());
   EXPECT_EQ(stopped->stop, Stop::stopped);
   EXPECT_EQ(stopped->tokens.size(), 3u);

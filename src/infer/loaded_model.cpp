@@ -47,8 +47,8 @@ Result<Chosen> named_checkpoint(const checkpoint::Storage& storage, const LoadOp
                              known_steps(storage, folder)),
                  {}};
   }
-  ASSIGN_OR_RETURN(checkpoint::Checkpoint found, checkpoint::Checkpoint::open(
-                                                     storage, path, checkpoint::Verify::deep));
+  ASSIGN_OR_RETURN(checkpoint::Checkpoint found,
+                   checkpoint::Checkpoint::open(storage, path, checkpoint::Verify::deep));
   return Chosen{std::move(found), {}};
 }
 
@@ -102,10 +102,8 @@ Result<LoadedModel> load_model(const checkpoint::Storage& storage, const spec::C
   ASSIGN_OR_RETURN(const std::string content, storage.files().read(run_file));
   ASSIGN_OR_RETURN(spec::Run run, spec::parse_run(content, run_file));
   ASSIGN_OR_RETURN(spec::Model model, askable_model(run, catalog));
-  ASSIGN_OR_RETURN(
-      Chosen chosen,
-      options.checkpoint.empty() ? newest_checkpoint(storage, options)
-                                 : named_checkpoint(storage, options));
+  ASSIGN_OR_RETURN(Chosen chosen, options.checkpoint.empty() ? newest_checkpoint(storage, options)
+                                                             : named_checkpoint(storage, options));
   ASSIGN_OR_RETURN(tokens::Tokenizer tokenizer,
                    tokenizer_of(storage.files(), options.directory.tokenizer(), model));
   const nn::Types types{at::kFloat, at::kFloat};
@@ -119,9 +117,14 @@ Result<LoadedModel> load_model(const checkpoint::Storage& storage, const spec::C
       std::make_unique<nn::Decoder>(model, *parameters, nn::Ops(types, table), model.context);
   const std::string folder = chosen.checkpoint.folder();
   const std::int64_t step = chosen.checkpoint.manifest().step;
-  return LoadedModel{std::move(run),        std::move(model),   std::move(tokenizer),
-                     std::move(parameters), std::move(decoder), folder,
-                     step,                  std::move(chosen.refused)};
+  return LoadedModel{std::move(run),
+                     std::move(model),
+                     std::move(tokenizer),
+                     std::move(parameters),
+                     std::move(decoder),
+                     folder,
+                     step,
+                     std::move(chosen.refused)};
 }
 
 }  // namespace celere::infer

@@ -52,7 +52,10 @@ at::Tensor predictions(const Generator& generator, std::span<const Document> doc
   const nn::Decoder& decoder = generator.decoder();
   const at::Tensor logits =
       decoder.logits(nn::plain_batch(tokens, decoder.model().bigram_embeddings));
-  return logits.narrow(1, 0, tokenizer.vocabulary()).argmax(1).view({count, width - 1}).contiguous();
+  return logits.narrow(1, 0, tokenizer.vocabulary())
+      .argmax(1)
+      .view({count, width - 1})
+      .contiguous();
 }
 
 bool exact(const Document& document, const std::int64_t* predicted) {
@@ -88,14 +91,13 @@ Result<std::vector<tokens::QuestionAnswer>> pick_questions(const tokens::Dataset
   return out;
 }
 
-Result<Recall> recall(const Generator& generator,
-                      std::span<const tokens::QuestionAnswer> questions, std::size_t misses_max) {
+Result<Recall> recall(const Generator& generator, std::span<const tokens::QuestionAnswer> questions,
+                      std::size_t misses_max) {
   const at::NoGradGuard quiet;
   const Instant begin = generator.clock().now();
   const spec::Model& model = generator.decoder().model();
   std::vector<bool> right(questions.size());
-  std::vector<Document> documents =
-      documents_of(generator.tokenizer(), questions, model.context);
+  std::vector<Document> documents = documents_of(generator.tokenizer(), questions, model.context);
   std::span<const Document> left = documents;
   while (!left.empty()) {
     const auto width = static_cast<std::int64_t>(left.front().tokens.size()) - 1;
@@ -104,9 +106,8 @@ Result<Recall> recall(const Generator& generator,
     const std::span<const Document> batch = left.first(std::min(count, left.size()));
     const at::Tensor predicted = predictions(generator, batch);
     for (std::size_t i = 0; i < batch.size(); ++i) {
-      right[batch[i].question] =
-          exact(batch[i], predicted.const_data_ptr<std::int64_t>() +
-                              static_cast<std::int64_t>(i) * width);
+      right[batch[i].question] = exact(batch[i], predicted.const_data_ptr<std::int64_t>() +
+                                                     static_cast<std::int64_t>(i) * width);
     }
     left = left.subspan(batch.size());
   }

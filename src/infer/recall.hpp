@@ -42,7 +42,7 @@ struct Recall {
 };
 
 // Errors: corrupt, where the weights are no good. REQUIRES: the questions are valid UTF-8.
-Result<Recall> recall(const Generator& generator,
-                      std::span<const tokens::QuestionAnswer> questions, std::size_t misses_max);
+Result<Recall> recall(const Generator& generator, std::span<const tokens::QuestionAnswer> questions,
+                      std::size_t misses_max);
 
 }  // namespace celere::infer

@@ -86,8 +86,8 @@ class PickQuestions : public testing::Test {
     data_.sources.push_back(source);
   }
   tokens::Dataset built() {
-    const auto report =
-        tokens::build_corpus(*files_, clock_, data_, {.folder = folder_ / "out", .threads = 1, .progress = {}});
+    const auto report = tokens::build_corpus(
+        *files_, clock_, data_, {.folder = folder_ / "out", .threads = 1, .progress = {}});
     EXPECT_TRUE(report.ok()) << (report.ok() ? "" : report.error().text());
     auto dataset = tokens::Dataset::open(*files_, folder_ / "out", {.sequence = 8});
     EXPECT_TRUE(dataset.ok()) << (dataset.ok() ? "" : dataset.error().text());

@@ -64,8 +64,8 @@ std::vector<Candidate> candidates(std::span<const float> logits, const Sampling&
 
 Result<std::int32_t> pick(std::span<const float> logits, const Sampling& sampling,
                           std::int64_t position) {
-  const auto wrong = std::find_if(logits.begin(), logits.end(),
-                                  [](float logit) { return !std::isfinite(logit); });
+  const auto wrong =
+      std::find_if(logits.begin(), logits.end(), [](float logit) { return !std::isfinite(logit); });
   if (wrong != logits.end()) {
     return Error{ErrorCode::corrupt,
                  fmt::format("the model gives token {} the logit {}: its weights are no good",

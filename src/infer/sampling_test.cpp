@@ -28,13 +28,17 @@ TEST(Candidates, are_those_done_by_hand) {
   const std::vector<Case> cases = {
       {"all", {.temperature = 1}, {0, 1, 2, 3}, {0.25, 0.125, 0.5, 0.125}},
       {"cold", {.temperature = 0.5}, {0, 1, 2, 3}, {4 / 22.0, 1 / 22.0, 16 / 22.0, 1 / 22.0}},
-      {"hot", {.temperature = 2}, {0, 1, 2, 3},
+      {"hot",
+       {.temperature = 2},
+       {0, 1, 2, 3},
        {std::sqrt(2.0) / roots, 1 / roots, 2 / roots, 1 / roots}},
       {"greedy", {.temperature = 0, .top_p = 0.1, .top_k = 3}, {2}, {1}},
       {"top-p", {.temperature = 1, .top_p = 0.7}, {2, 0}, {2 / 3.0, 1 / 3.0}},
       {"least top-p", {.temperature = 1, .top_p = 1e-9}, {2}, {1}},
       {"top-k", {.temperature = 1, .top_k = 3}, {2, 0, 1}, {4 / 7.0, 2 / 7.0, 1 / 7.0}},
-      {"top-k of more than all", {.temperature = 1, .top_k = 9}, {2, 0, 1, 3},
+      {"top-k of more than all",
+       {.temperature = 1, .top_k = 9},
+       {2, 0, 1, 3},
        {0.5, 0.25, 0.125, 0.125}},
       {"both", {.temperature = 1, .top_p = 0.55, .top_k = 3}, {2}, {1}},
   };
@@ -78,8 +82,8 @@ TEST(Pick, is_a_function_of_seed_and_position) {
 }
 
 TEST(Pick, refuses_weights_that_are_no_good) {
-  for (const float wrong : {std::numeric_limits<float>::quiet_NaN(),
-                            std::numeric_limits<float>::infinity()}) {
+  for (const float wrong :
+       {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
     const auto picked = pick(std::vector<float>{0, 1, wrong}, {}, 0);
     ASSERT_FALSE(picked.ok());
     EXPECT_EQ(picked.error().code, ErrorCode::corrupt);

@@ -30,7 +30,11 @@ class TrainedRun : public testing::Test {
     write(name + "/run.toml", "");
     write(name + "/checkpoints/step-000000010/manifest.json", "{}");
     write(name + "/events.jsonl", R"({"time":"2031-01-01T00:00:00.000Z","event":"started"})"
-                                  "\n" R"({"time":")" + time + R"(","event":"done"})" "\n");
+                                  "\n"
+                                  R"({"time":")" +
+                                      time +
+                                      R"(","event":"done"})"
+                                      "\n");
   }
   std::string found(const std::string& run) const {
     const auto directory = trained_run(*storage_, run, runs_);
