@@ -85,7 +85,8 @@ TEST_F(Crash, at_any_moment_loses_nothing_that_was_committed) {
   SCOPED_TRACE("seed " + std::to_string(seed));
   Prng prng(seed, 0);
   std::int64_t newest = 0, leftovers = 0;
-  std::chrono::nanoseconds save_time{};
+  const SystemClock clock;
+  Seconds save_time;
   for (int kill = 0; kill < 40; ++kill) {
     const pid_t child = ::fork();
     ASSERT_GE(child, 0);
@@ -93,15 +94,13 @@ TEST_F(Crash, at_any_moment_loses_nothing_that_was_committed) {
     if (child == 0) save_forever(newest + 1 - (kill % 2 == 1 && newest > 0 ? 1 : 0));
     // The first lives until it has saved something, which says how long a save takes here; the
     // others are killed within the time of three.
-    const auto begin = std::chrono::steady_clock::now();
+    const Instant begin = clock.now();
     while (kill == 0 && last_told() == 0 && ::waitpid(child, nullptr, WNOHANG) == 0) {
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
     }
-    if (kill == 0) save_time = std::chrono::steady_clock::now() - begin;
-    const std::chrono::nanoseconds most =
-        std::min<std::chrono::nanoseconds>(3 * save_time, std::chrono::milliseconds(300));
-    std::this_thread::sleep_for(
-        std::chrono::nanoseconds(prng.below(static_cast<std::uint64_t>(most.count()) + 1)));
+    if (kill == 0) save_time = clock.now() - begin;
+    const double most_s = std::min(3 * save_time.in_base(), 0.3);
+    std::this_thread::sleep_for(std::chrono::duration<double>(most_s * prng.uniform()));
     ::kill(child, SIGKILL);
     int status = 0;
     ASSERT_EQ(::waitpid(child, &status, 0), child);
@@ -120,7 +119,6 @@ TEST_F(Crash, at_any_moment_loses_nothing_that_was_committed) {
   }
   EXPECT_GE(newest, 1);     // the children did save
   EXPECT_GT(leftovers, 0);  // and some were killed in the middle of it
-  const SystemClock clock;
   ASSERT_TRUE(
       CheckpointWriter::open({.folder = folder_ + "/checkpoints", .about = {}}, clock, *storage_)
           .ok());
