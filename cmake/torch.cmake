@@ -20,7 +20,7 @@ if(CELERE_TORCH)
   target_link_libraries(celere_torch INTERFACE torch_cpu c10)
   # GCC 12 sees overflows, and uninitialized halves of intrinsics, in libtorch's inlined headers that are not there.
   target_compile_options(celere_torch INTERFACE -Wno-array-bounds -Wno-stringop-overflow -Wno-free-nonheap-object
-    -Wno-uninitialized)
+    -Wno-uninitialized -fpch-preprocess)  # the last for ccache, which must see what a precompiled header holds
   # DT_RPATH, not RUNPATH: libtorch's own dependencies are looked for there too.
   set(rpath "-Wl,--disable-new-dtags,-rpath,${CELERE_TORCH}/lib")
   foreach(folder ${CELERE_CUDA_LIBRARIES})

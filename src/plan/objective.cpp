@@ -12,6 +12,7 @@ namespace celere::plan {
 namespace {
 
 constexpr double rounding = 1 - 1e-9;  // a bound is computed in another order than what it bounds
+constexpr Seconds endless = Seconds::of(1e18);
 constexpr double spare_share =
     0.01;  // of the ranks, where the run does not say: as far as GPUs are left over
 
@@ -104,7 +105,7 @@ cost::FailureModel Objective::failures(std::int64_t ranks, Seconds working) cons
     factor = early * *facts.early_factor.value + (1 - early);
   }
   // A copy in a neighbour's memory need not wait until storage has taken the last one.
-  const Seconds least = run_->checkpoint_memory_copy
+  const Seconds least = run_->checkpoint.memory_copy
                             ? Seconds{}
                             : model_->checkpoint_bytes() / *cluster.storage.write.value;
   return {.rate = nodes * factor * *facts.per_node.value,
@@ -120,6 +121,19 @@ double Objective::without_replica(const cost::FailureModel& failures, Seconds ev
                                             {.pause = *facts.detect.value + *facts.restart.value,
                                              .replace = *facts.replace.value,
                                              .replicas = replicas});
+}
+
+// As the run file has it, a count of steps by the mean time of a step, but no faster than storage
+// takes them; the best one where the step's time is not known: no count of steps has a greater
+// share.
+Seconds Objective::checkpoint_interval(const cost::FailureModel& failures,
+                                       std::optional<Seconds> step) const {
+  if (run_->checkpoint.every) return *run_->checkpoint.every;
+  if (run_->checkpoint.every_steps && step) {
+    return std::max(*step * static_cast<double>(*run_->checkpoint.every_steps),
+                    failures.least_interval);
+  }
+  return cost::best_interval(failures);
 }
 
 Outcome Objective::outcome(const cost::StageCosts& costs, const layout::Layout& layout,
@@ -139,8 +153,7 @@ Outcome Objective::outcome(const cost::StageCosts& costs, const layout::Layout& 
   cost::FailureModel model_of_failures = failures(ranks, out.working);
   model_of_failures.blocking +=
       model.checkpoint_share(costs, layout) / model.numbers().host_bandwidth;
-  out.checkpoint_every =
-      run_->checkpoint_every ? *run_->checkpoint_every : cost::best_interval(model_of_failures);
+  out.checkpoint_every = checkpoint_interval(model_of_failures, out.working / out.steps);
   if (run_->on_lost_replica == spec::LostReplica::go_on && layout.dp > 1) {
     out.goodput = without_replica(model_of_failures, out.checkpoint_every, layout.dp);
   } else {
@@ -189,12 +202,13 @@ double Objective::goodput_max(std::int64_t nodes, double limit) const {
     cost::FailureModel least = failures(most, wall * goodput);
     least.blocking += model_->checkpoint_bytes() / static_cast<double>(most) /
                       model_->numbers().host_bandwidth * rounding;
-    const Seconds every =
-        run_->checkpoint_every ? *run_->checkpoint_every : cost::best_interval(least);
+    const Seconds every = checkpoint_interval(least, {});
     goodput = cost::useful_share(least, every);
     if (run_->on_lost_replica == spec::LostReplica::go_on) {
-      // At most so many replicas as there are ranks.
-      goodput = std::max(goodput, without_replica(least, every, static_cast<int>(most)));
+      // At most so many replicas as there are ranks. This share only grows with the interval: where
+      // it is counted in steps, which are not known here, it is taken as endless.
+      const Seconds longest = run_->checkpoint.every_steps ? endless : every;
+      goodput = std::max(goodput, without_replica(least, longest, static_cast<int>(most)));
     }
     goodput = std::min(1.0, goodput / rounding);
   }

@@ -90,6 +90,8 @@ class Objective {
  private:
   Objective() = default;
   cost::FailureModel failures(std::int64_t ranks, Seconds working) const;
+  Seconds checkpoint_interval(const cost::FailureModel& failures,
+                              std::optional<Seconds> step) const;
   double without_replica(const cost::FailureModel& failures, Seconds every, int replicas) const;
   Seconds wall_within(double limit, std::int64_t ranks) const;
   std::int64_t spares_of(std::int64_t ranks) const;

@@ -87,8 +87,9 @@ Case draw_on_bad_machines(unsigned seed) {
   spec::Run& run = drawn.run;
   run.goal = std::array{spec::Goal::time, spec::Goal::cost, spec::Goal::energy}[seed % 3];
   if (seed % 4 == 0) run.on_lost_replica = spec::LostReplica::go_on;
-  if (seed % 5 == 0) run.checkpoint_every = Seconds::of(60);
-  run.checkpoint_memory_copy = seed % 2 == 0;
+  if (seed % 5 == 0) run.checkpoint.every = Seconds::of(60);
+  if (seed % 5 == 1) run.checkpoint.every_steps = 20;
+  run.checkpoint.memory_copy = seed % 2 == 0;
   drawn.setting.gpus = std::min<std::int64_t>(drawn.setting.gpus, 4);
   run.batch = {.kind = spec::BatchKind::range, .phases = {}, .low = 4, .high = 8};
   spec::Fact<Tokens> critical;

@@ -45,7 +45,8 @@ std::string manifest_text(const Manifest& manifest) {
                count(source.training.size()), count(tokens::tokens_of(source.training[0])),
                count(tokens::tokens_of(source.validation)), dropped_text(source.counts)});
   }
-  return table.text(2) + fmt::format("  tokenizer of {} tokens, {}\n", count(manifest.vocabulary),
+  return table.text(2) + fmt::format("  tokenizer of {} tokens, {}\n",
+                                     count(static_cast<std::uint64_t>(manifest.vocabulary)),
                                      manifest.tokenizer_hash);
 }
 

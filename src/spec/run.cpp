@@ -197,18 +197,6 @@ void read_limits(Run& run, const TomlTable& limits) {
   }
 }
 
-void read_checkpoint(Run& run, const TomlTable& checkpoint) {
-  const bool optimal = !checkpoint.has("every") ||
-                       (checkpoint.is_text("every") && checkpoint.text("every") == "optimal");
-  if (!optimal) {
-    run.checkpoint_every = checkpoint.quantity<Seconds>("every");
-    if (*run.checkpoint_every == Seconds{}) {
-      checkpoint.mistake("every", "must be more than nothing");
-    }
-  }
-  run.checkpoint_memory_copy = checkpoint.boolean_or("memory_copy", false);
-}
-
 void read_recovery(Run& run, const TomlTable& recovery) {
   if (recovery.has("spares")) {
     run.spares = static_cast<int>(recovery.integer("spares", 0, gpus_max));
@@ -230,7 +218,9 @@ Run read_run(TomlDocument& document) {
   read_cluster_choice(run, root.table("cluster"));
   if (const auto layout = root.table_if("layout")) run.layout = read_layout_wish(*layout);
   if (const auto limits = root.table_if("limits")) read_limits(run, *limits);
-  if (const auto checkpoint = root.table_if("checkpoint")) read_checkpoint(run, *checkpoint);
+  if (const auto checkpoint = root.table_if("checkpoint")) {
+    run.checkpoint = read_checkpoint_plan(*checkpoint);
+  }
   if (const auto recovery = root.table_if("recovery")) read_recovery(run, *recovery);
   if (const auto schedule = root.table_if("schedule")) {
     run.schedule = read_schedule(*schedule);

@@ -9,6 +9,7 @@
 #include "base/date.hpp"
 #include "base/result.hpp"
 #include "base/units.hpp"
+#include "spec/checkpoint_plan.hpp"
 #include "spec/data.hpp"
 #include "spec/fact.hpp"
 #include "spec/layout_wish.hpp"
@@ -81,9 +82,8 @@ struct Run {
   // GPUs held ready; empty: 1 % of the ranks, as far as there are.
   std::optional<int> spares;
   LostReplica on_lost_replica = LostReplica::roll_back;
-  std::optional<Seconds> checkpoint_every;  // empty: optimal
-  bool checkpoint_memory_copy = false;
-  int gpus_per_rack = 0;  // for limits.power_per_rack
+  CheckpointPlan checkpoint;
+  int gpus_per_rack = 0;         // for limits.power_per_rack
   std::optional<DataSpec> data;  // for a training on real text
 };
 

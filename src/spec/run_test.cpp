@@ -78,7 +78,10 @@ TEST(RunFile, fills_what_is_left_out_with_the_documented_defaults) {
   EXPECT_EQ(run.stack_name, "");
   EXPECT_FALSE(run.spares.has_value());
   EXPECT_EQ(run.on_lost_replica, LostReplica::roll_back);
-  EXPECT_FALSE(run.checkpoint_every.has_value());
+  EXPECT_FALSE(run.checkpoint.every.has_value());
+  EXPECT_FALSE(run.checkpoint.every_steps.has_value());
+  EXPECT_EQ(run.checkpoint.keep, 3);
+  EXPECT_EQ(run.checkpoint.keep_every, 0);
   EXPECT_FALSE(run.layout.tp.has_value());
 }
 
@@ -106,6 +109,8 @@ power_per_gpu = "1.5 kW"
 [checkpoint]
 every = "20 min"
 memory_copy = true
+keep = 5
+keep_every = "1000 steps"
 [recovery]
 spares = 64
 on_lost_replica = "continue"
@@ -131,8 +136,11 @@ on_lost_replica = "continue"
   EXPECT_EQ(run.limits.power_per_rack, Watts::of(4e4));
   EXPECT_EQ(run.gpus_per_rack, 32);
   EXPECT_EQ(run.limits.power_per_gpu, Watts::of(1500));
-  EXPECT_EQ(run.checkpoint_every, Seconds::of(1200));
-  EXPECT_TRUE(run.checkpoint_memory_copy);
+  EXPECT_EQ(run.checkpoint.every, Seconds::of(1200));
+  EXPECT_FALSE(run.checkpoint.every_steps.has_value());
+  EXPECT_TRUE(run.checkpoint.memory_copy);
+  EXPECT_EQ(run.checkpoint.keep, 5);
+  EXPECT_EQ(run.checkpoint.keep_every, 1000);
   EXPECT_EQ(run.spares, 64);
   EXPECT_EQ(run.on_lost_replica, LostReplica::go_on);
 }
@@ -230,6 +238,34 @@ TEST(RunFileErrors, negative_amounts_and_counts_are_refused) {
             "x.toml:12: cluster.gpus: is -8, and must be from 1 to 16777216");
   EXPECT_EQ(error_of({.rest = "[limits]\nbudget = \"-1 M$\"\n"}),
             "x.toml:13: limits.budget: \"-1 M$\" is negative");
+}
+
+TEST(RunFile, counts_the_time_between_checkpoints_in_steps_too) {
+  const auto every = [](const char* text) {
+    return parsed({.rest = std::string("[checkpoint]\nevery = ") + text + "\n"}).checkpoint;
+  };
+  EXPECT_EQ(every("\"100 steps\"").every_steps, 100);
+  EXPECT_EQ(every("\"1 step\"").every_steps, 1);
+  EXPECT_FALSE(every("\"100 steps\"").every.has_value());
+  EXPECT_FALSE(every("\"optimal\"").every_steps.has_value());
+}
+
+// [checkpoint] is line 12 of the file.
+TEST(RunFileErrors, wrong_checkpoint_plans_are_refused) {
+  const auto error = [](const char* line) {
+    return error_of({.rest = std::string("[checkpoint]\n") + line + "\n"});
+  };
+  EXPECT_EQ(error("every = \"0 steps\""),
+            "x.toml:13: checkpoint.every: \"0 steps\" is not a whole number of at least 1");
+  EXPECT_EQ(error("every = \"2.5 steps\""),
+            "x.toml:13: checkpoint.every: \"2.5 steps\" is not a whole number of at least 1");
+  EXPECT_EQ(error("every = \"0 s\""), "x.toml:13: checkpoint.every: must be more than nothing");
+  EXPECT_NE(error("every = 100"), "");
+  EXPECT_EQ(error("keep = 0"), "x.toml:13: checkpoint.keep: is 0, and must be from 1 to 1048576");
+  EXPECT_EQ(error("keep_every = \"1 h\""),
+            "x.toml:13: checkpoint.keep_every: must count steps, such as \"1000 steps\"");
+  EXPECT_EQ(error("keep_every = 1000"),
+            "x.toml:13: checkpoint.keep_every: must count steps, such as \"1000 steps\"");
 }
 
 TEST(RunFileErrors, a_range_needs_the_critical_batch) {

@@ -64,7 +64,7 @@ class Counting {
 
 struct Dataset::Impl {
   Impl(Tokenizer with, DatasetOptions wanted)
-      : tokenizer(std::move(with)), options(wanted), mixture({1}) {}
+      : tokenizer(std::move(with)), options(wanted), mixture(std::vector<std::uint64_t>{1}) {}
 
   Status add_source(const std::string& folder, const SourceEntry& entry);
   Status share_out(const Manifest& manifest, const std::string& folder);
@@ -135,7 +135,7 @@ Status Dataset::Impl::share_out(const Manifest& manifest, const std::string& fol
         static_cast<double>(sources[i].editions[0].windows) * all / static_cast<double>(weights[i]);
     epoch_samples = std::max(epoch_samples, static_cast<std::uint64_t>(std::ceil(samples - 1e-6)));
   }
-  mixture = Mixture(std::move(weights));
+  mixture = Mixture(weights);
   return Done{};
 }
 

@@ -1,6 +1,5 @@
 #include "tokens/lines.hpp"
 
-#include <cstring>
 #include <nlohmann/json.hpp>
 
 namespace celere::tokens {
@@ -23,14 +22,12 @@ Result<std::optional<Line>> LineReader::next() {
   bool too_long = false;
   std::size_t searched = begin_;
   while (true) {
-    const char* data = buffer_.data();
-    const void* found = std::memchr(data + searched, '\n', buffer_.size() - searched);
-    if (found != nullptr || (at_end_ && (begin_ < buffer_.size() || too_long))) {
-      const std::size_t end =
-          found == nullptr ? buffer_.size()
-                           : static_cast<std::size_t>(static_cast<const char*>(found) - data);
-      std::string_view text(data + begin_, end - begin_);
-      begin_ = found == nullptr ? end : end + 1;
+    const std::size_t found = buffer_.find('\n', searched);
+    const bool ended = found != std::string::npos;
+    if (ended || (at_end_ && (begin_ < buffer_.size() || too_long))) {
+      const std::size_t end = ended ? found : buffer_.size();
+      std::string_view text = std::string_view(buffer_).substr(begin_, end - begin_);
+      begin_ = ended ? end + 1 : end;
       if (text.ends_with('\r')) text.remove_suffix(1);
       if (too_long || text.size() > limit_)
         return std::optional(Line{.text = {}, .too_long = true});

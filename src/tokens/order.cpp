@@ -35,7 +35,7 @@ std::uint64_t permuted(std::uint64_t index, std::uint64_t count, std::uint64_t k
   return value;
 }
 
-Mixture::Mixture(std::vector<std::uint64_t> weights) : before_{0} {
+Mixture::Mixture(const std::vector<std::uint64_t>& weights) : before_{0} {
   for (const std::uint64_t weight : weights) before_.push_back(before_.back() + weight);
   CHECK(!weights.empty());
   CHECK(before_.back() >= 1 && before_.back() <= std::uint64_t{1} << 63);

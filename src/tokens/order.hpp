@@ -21,7 +21,7 @@ std::uint64_t permuted(std::uint64_t index, std::uint64_t count, std::uint64_t k
 class Mixture {
  public:
   // REQUIRES: at least one weight, their sum between 1 and 2^63.
-  explicit Mixture(std::vector<std::uint64_t> weights);
+  explicit Mixture(const std::vector<std::uint64_t>& weights);
 
   struct Pick {
     std::size_t source = 0;

@@ -11,8 +11,8 @@ namespace celere::tokens {
 namespace {
 
 TEST(Permuted, gives_each_index_once) {
-  for (const std::uint64_t count : {1, 2, 3, 4, 5, 7, 8, 63, 64, 65, 1000, 4097}) {
-    for (const std::uint64_t key : {0, 1, 99}) {
+  for (const std::uint64_t count : {1u, 2u, 3u, 4u, 5u, 7u, 8u, 63u, 64u, 65u, 1000u, 4097u}) {
+    for (const std::uint64_t key : {0u, 1u, 99u}) {
       std::vector<bool> seen(count);
       for (std::uint64_t i = 0; i < count; ++i) {
         const std::uint64_t at = permuted(i, count, key);

@@ -70,7 +70,24 @@ bool is_piece_of_food(const WordNet& net, const Synset& synset) {
   return false;
 }
 
-bool is_plural(std::string_view noun) {
+// "judgment" of "judgment on the merits".
+std::string_view head_of(std::string_view noun) {
+  std::size_t end = noun.size();
+  for (const std::string_view link : {" of ", " on ", " in ", " for ", " to ", " at ", "-in-"}) {
+    end = std::min(end, noun.find(link));
+  }
+  return noun.substr(0, end);
+}
+
+// "genus Rosa", "family Rosaceae": names of groups of living things.
+bool is_taxon(std::string_view noun) {
+  return begins_with_any(noun, {"genus ", "family ", "order ", "class ", "phylum ", "subfamily ",
+                                "suborder ", "superfamily ", "division ", "kingdom "}) &&
+         is_upper(noun[noun.find(' ') + 1]);
+}
+
+bool is_plural(std::string_view name) {
+  const std::string_view noun = head_of(name);
   if (!noun.ends_with('s') || noun.size() < 4) return false;
   if (ends_with_any(noun, {"ss", "us", "is", "as", "os", "ys"})) return false;
   return !ends_with_any(noun, {"lens", "series", "species", "means", "headquarters", "crossroads",
@@ -209,6 +226,7 @@ std::string spelling(const Synset& synset, const std::string& lemma) {
 NounUse noun_use(const WordNet& net, const Synset& synset, const std::string& noun) {
   if (pointer(synset, "@i") != nullptr) return NounUse::name;
   const std::string last = noun.substr(noun.rfind(' ') + 1);
+  if (is_taxon(noun)) return NounUse::name;
   if (is_plural(noun)) return NounUse::plural;
   // A capital: a name of one thing or of a group of living things; "American" is counted.
   const bool one_letter_more = noun.size() > 1 && !is_upper(noun[1]);

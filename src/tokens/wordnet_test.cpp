@@ -109,6 +109,11 @@ TEST_F(Words, are_asked_about_in_english) {
             "What is dog breeding? ");
   EXPECT_EQ(asked("happiness", Part::noun, Question::what_is).substr(0, 19), "What is happiness? ");
   EXPECT_EQ(asked("weakness", Part::noun, Question::what_is).substr(0, 20), "What is a weakness? ");
+  EXPECT_EQ(asked("genus rosa", Part::noun, Question::what_is).substr(0, 20),
+            "What is genus Rosa? ");
+  EXPECT_EQ(asked("judgment on the merits", Part::noun, Question::kind_of),
+            "What kind of thing is judgment on the merits? Judgment on the merits is a kind of "
+            "judgment.");
   EXPECT_EQ(asked("scissors", Part::noun, Question::what_is, 2).substr(0, 22),
             "What do scissors mean?");
   EXPECT_EQ(asked("good", Part::adjective, Question::opposite),

@@ -101,11 +101,12 @@ Status Trainer::resume() {
   RETURN_IF_ERROR(nn::load(from, parameters_, &optimizer_).during("loading " + from.folder()));
   step_ = from.manifest().step;
   saved_step_ = reported_step_ = step_;
-  optimizer_.set_steps(from.state_integer("optimizer_steps").value_or(step_));
-  time_before_ = Seconds::of(from.state_number("time_s").value_or(0));
-  if (const auto cursor = from.state_text("cursor")) {
-    ASSIGN_OR_RETURN(cursor_, tokens::Cursor::parse(*cursor).during("reading " + from.folder()));
-  }
+  ASSIGN_OR_RETURN(const std::int64_t optimizer_steps, from.state_integer("optimizer_steps"));
+  ASSIGN_OR_RETURN(const double time, from.state_number("time_s"));
+  ASSIGN_OR_RETURN(const std::string cursor, from.state_text("cursor"));
+  ASSIGN_OR_RETURN(cursor_, tokens::Cursor::parse(cursor).during("reading " + from.folder()));
+  optimizer_.set_steps(optimizer_steps);
+  time_before_ = Seconds::of(time);
   world_.recorder.event("resumed", {{"step", step_}, {"checkpoint", from.folder()}});
   return Done{};
 }
