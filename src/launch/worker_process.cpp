@@ -59,7 +59,8 @@ Result<WorkerProcess> WorkerProcess::start(Processes& processes, const Files& fi
   command.program = std::move(program);
   command.arguments = worker.arguments;
   command.environment = worker_environment(worker.threads);
-  if (!worker.inherits_terminal) {
+  command.foreground = worker.foreground;
+  if (!worker.inherits_terminal && !worker.foreground) {
     command.output.kind = Output::Kind::capture;
     command.errors.kind = Output::Kind::capture;
   }
