@@ -8,13 +8,18 @@
 
 namespace celere::cli {
 
+std::string user_catalog_folder() {
+  if (const char* config = std::getenv("XDG_CONFIG_HOME"); config != nullptr && *config != '\0') {
+    return fmt::format("{}/celere/catalog", config);
+  }
+  const char* home = std::getenv("HOME");
+  if (home == nullptr || *home == '\0') return "";
+  return fmt::format("{}/.config/celere/catalog", home);
+}
+
 std::vector<std::string> catalog_folders(const Common& common) {
   std::vector<std::string> folders = common.catalog_folders;
-  if (const char* config = std::getenv("XDG_CONFIG_HOME"); config != nullptr && *config != '\0') {
-    folders.push_back(fmt::format("{}/celere/catalog", config));
-  } else if (const char* home = std::getenv("HOME"); home != nullptr && *home != '\0') {
-    folders.push_back(fmt::format("{}/.config/celere/catalog", home));
-  }
+  if (const std::string own = user_catalog_folder(); !own.empty()) folders.push_back(own);
   return folders;
 }
 
@@ -51,6 +56,7 @@ int main(int argc, char** argv) {
   add_validate(app, common);
   add_fit(app, common);
   add_train(app, common);
+  add_calibrate(app, common);
   add_catalog(app, common);
   add_data(app, common);
   add_ask(app, common);

@@ -25,6 +25,7 @@ struct Common {
 
 void add_plan(CLI::App& app, Common& common);
 void add_train(CLI::App& app, Common& common);
+void add_calibrate(CLI::App& app, Common& common);
 void add_catalog(CLI::App& app, Common& common);
 void add_validate(CLI::App& app, Common& common);
 void add_fit(CLI::App& app, Common& common);
@@ -34,7 +35,10 @@ void add_data(CLI::App& app, Common& common);
 // Of a file, or where its name is empty those that come with the program.
 Result<study::PublishedRuns> published_runs(const Files& files, const std::string& file);
 
-// The user's own catalogue: $XDG_CONFIG_HOME/celere/catalog.
+// The user's own catalogue: $XDG_CONFIG_HOME/celere/catalog, else ~/.config/celere/catalog; empty
+// where there is no home.
+std::string user_catalog_folder();
+// Those that are looked through before the program's own: by flag, then the user's.
 std::vector<std::string> catalog_folders(const Common& common);
 
 // Prints to standard output; 0.

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include <array>
 #include <nlohmann/json.hpp>
 
@@ -104,18 +106,24 @@ Result<std::string> catalog_list(const spec::Catalog& catalog, std::optional<Kin
 
 Result<std::string> catalog_entry(const spec::Catalog& catalog, const std::string& name,
                                   View view) {
+  std::string text;
+  Json entries = Json::array();
   for (const Kind kind : shown_kinds) {
-    for (const std::string& known : catalog.names(kind)) {
-      if (known != name) continue;
-      ASSIGN_OR_RETURN(const std::string line, about(catalog, kind, name));
-      ASSIGN_OR_RETURN(const std::string content, catalog.content(kind, name));
-      if (view == View::text)
-        return fmt::format("# {}/{}: {}\n\n{}", spec::folder_of(kind), name, line, content);
-      ASSIGN_OR_RETURN(const spec::TomlNode entry, spec::parse_toml(content, name));
-      Json json = {{"kind", spec::folder_of(kind)}, {"name", name}, {"about", line}};
-      json["entry"] = json_of(entry);
-      return json.dump(2) + "\n";
-    }
+    const std::vector<std::string> known = catalog.names(kind);
+    if (std::find(known.begin(), known.end(), name) == known.end()) continue;
+    ASSIGN_OR_RETURN(const std::string line, about(catalog, kind, name));
+    ASSIGN_OR_RETURN(const std::string content, catalog.content(kind, name));
+    if (!text.empty()) text += "\n";
+    text += fmt::format("# {}/{}: {}\n\n{}", spec::folder_of(kind), name, line, content);
+    ASSIGN_OR_RETURN(const spec::TomlNode entry, spec::parse_toml(content, name));
+    entries.push_back({{"kind", spec::folder_of(kind)}, {"name", name}, {"about", line}});
+    entries.back()["entry"] = json_of(entry);
+  }
+  if (!entries.empty()) {
+    if (view == View::text) return text;
+    Json json = entries[0];
+    if (entries.size() > 1) json["also"] = Json(entries.begin() + 1, entries.end());
+    return json.dump(2) + "\n";
   }
   std::vector<std::string> names;
   for (const Kind kind : shown_kinds) {

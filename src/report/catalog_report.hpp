@@ -14,7 +14,8 @@ enum class View { text, json };
 Result<std::string> catalog_list(const spec::Catalog& catalog, std::optional<spec::Kind> kind,
                                  View view);
 
-// One entry, of whatever kind: every number with its grade and source. Errors: not_found.
+// The entry of this name, of whatever kind: every number with its grade and source. Where kinds
+// share the name all are shown; JSON has the others under "also". Errors: not_found.
 Result<std::string> catalog_entry(const spec::Catalog& catalog, const std::string& name, View view);
 
 }  // namespace celere::report

@@ -99,7 +99,7 @@ int repeats_of(std::int64_t bytes, bool quick) {
 Status measure_machine(Clock& clock, Files& files, const MeasureWish& wish, const Tell& tell) {
   const wire::MachineMeasured here = machine(files);
   tell(here);
-  const Probe probe = probe_products(clock);
+  const Probe probe = probe_products(clock, here.capability.ends_with("bf16"));
   const bool pays = probe.bf16_pays();
   const at::ScalarType best = pays ? at::kBFloat16 : at::kFloat;
   // Shares by what each part takes; the tables take what is left.
@@ -109,8 +109,7 @@ Status measure_machine(Clock& clock, Files& files, const MeasureWish& wish, cons
     };
   };
   const Seconds sustained = wish.quick ? 300_ms : 1_s;
-  measure_sustained(clock, at::kFloat, probe.fp32, sustained, tell);
-  measure_sustained(clock, at::kBFloat16, probe.bf16, sustained, tell);
+  measure_sustained(clock, probe, sustained, tell);
   tell(wire::ShareMeasured{0.15});
   tell(memory_bandwidth(clock, here.memory_bytes, wish.quick));
   ASSIGN_OR_RETURN(const wire::StorageMeasured stored, storage(clock, files, wish));

@@ -4,7 +4,7 @@
 //   faster
 //                  so (without the instructions a bf16 product is 300 times slower, and a table of
 //                  it would take an hour); the best of a few, warm
-//   sustained      one large product over and over for a second
+//   sustained      one large product over and over for a second; the best quarter of it
 //   attention, experts, memory bandwidth, storage
 //   collectives    among processes, by Gloo
 //

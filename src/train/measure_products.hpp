@@ -6,8 +6,8 @@
 
 namespace celere::train {
 
-// The shortest of the runs that fit in so long, one at least; one run comes before it and is not
-// counted, unless it alone takes that long.
+// The shortest of the runs that fit in so long, three at least, behind one that does not count; but
+// where that one takes eight times as long, it is the only one.
 Seconds best_time(Clock& clock, Seconds budget, const std::function<void()>& run);
 
 struct Product {
@@ -20,12 +20,12 @@ struct Product {
 // FLOP/s of one product, warm.
 double product_rate(Clock& clock, Product product, at::ScalarType type, Seconds budget);
 
-// The type that is faster by a probe, and what the probe found.
+// What each type reaches at a middling shape; `has_bf16`: by the processor's instructions.
 struct Probe {
   double fp32 = 0, bf16 = 0;  // FLOP/s
   bool bf16_pays() const { return bf16 > fp32; }
 };
-Probe probe_products(Clock& clock);
+Probe probe_products(Clock& clock, bool has_bf16);
 
 // The points of each of the three axes: as many of 128, 512, 2048 and 4096 as `budget` allows.
 std::vector<std::int64_t> product_axis(double flop_per_s, Seconds budget);
@@ -37,8 +37,9 @@ struct Listener {
 };
 void measure_products(Clock& clock, at::ScalarType type, const std::vector<std::int64_t>& axis,
                       const Listener& listener);
-void measure_sustained(Clock& clock, at::ScalarType type, double probed, Seconds time,
-                       const Tell& tell);
+// Both types in four turns each, of which the best counts, so that what else the machine does bears
+// on both and as little as may be.
+void measure_sustained(Clock& clock, const Probe& probe, Seconds time, const Tell& tell);
 void measure_attention(Clock& clock, at::ScalarType type, bool quick, const Tell& tell);
 void measure_experts(Clock& clock, at::ScalarType type, bool quick, const Tell& tell);
 

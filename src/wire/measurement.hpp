@@ -34,7 +34,7 @@ struct ProductMeasured {
   friend bool operator==(const ProductMeasured&, const ProductMeasured&) = default;
 };
 
-// One product over and over for so long.
+// One product over and over for so long, in parts, of which the best counts.
 struct SustainedMeasured {
   std::string precision;
   double time_s = 0;
