@@ -76,6 +76,7 @@ def write_texts(file):
 def ours(build, *arguments):
     """Runs celere without the libraries of others and returns what it prints."""
     environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "LD_LIBRARY_PATH")}
+    environment["XDG_CONFIG_HOME"] = str(build / "foreign-config")   # where celere train keeps what it measures of the machine
     done = subprocess.run([str(build / "celere"), *map(str, arguments)], cwd=ROOT, env=environment, capture_output=True, text=True)
     if done.returncode != 0:
         sys.exit(f"celere {' '.join(map(str, arguments))} exited with {done.returncode}\n{done.stdout}{done.stderr}")
