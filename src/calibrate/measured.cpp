@@ -7,6 +7,7 @@
 #include <set>
 
 #include "base/check.hpp"
+#include "spec/chip.hpp"
 
 namespace celere::calibrate {
 namespace {
@@ -158,9 +159,14 @@ double Measured::Products::peak() const {
 }
 
 spec::Precision Measured::best() const {
-  constexpr double worth_it = 1.2;
-  const bool pays = bf16.grid && bf16.sustained.flop_per_s >= worth_it * fp32.sustained.flop_per_s;
-  return pays ? spec::Precision::bf16 : spec::Precision::fp32;
+  spec::Chip chip;
+  const auto set = [&](spec::Precision of, const Products& products) {
+    chip.sustained[static_cast<std::size_t>(of)].value =
+        FlopsPerSecond::of(products.sustained.flop_per_s);
+  };
+  set(spec::Precision::fp32, fp32);
+  set(spec::Precision::bf16, bf16);
+  return *spec::measured_precision(chip);
 }
 
 double Measured::link_bytes_per_s() const {
@@ -179,7 +185,7 @@ Result<Measured> measured_of(const std::vector<wire::Measurement>& lines) {
   ASSIGN_OR_RETURN(out.fp32.sustained, all.sustained["fp32"].get("the sustained fp32 product"));
   ASSIGN_OR_RETURN(out.bf16.sustained, all.sustained["bf16"].get("the sustained bf16 product"));
   ASSIGN_OR_RETURN(out.fp32.grid, all.fp32.grid());
-  if (!all.bf16.empty()) {
+  if (!all.bf16.empty() || out.best() == spec::Precision::bf16) {
     ASSIGN_OR_RETURN(out.bf16.grid, all.bf16.grid());
   }
   ASSIGN_OR_RETURN(out.attention, all.attention.grid());

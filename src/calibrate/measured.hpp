@@ -34,8 +34,8 @@ struct Measured {
   wire::StorageMeasured storage;
   std::vector<spec::CollectiveCurve> collectives;
 
-  // Those that products are to be computed in, of the two: where bf16 sustains at least 1.2 times
-  // fp32 (spec::measured_precision).
+  // What products are to be computed in, of the two, as spec::measured_precision decides; its table
+  // is there.
   spec::Precision best() const;
   // Large all-gathers: (n - 1) / n of the buffer over the time. REQUIRES: collectives has them.
   double link_bytes_per_s() const;

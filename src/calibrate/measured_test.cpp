@@ -59,6 +59,16 @@ TEST(Measured, what_is_missing_or_twice_is_named) {
   EXPECT_THAT(message(twice), HasSubstr("the fp32 product of 128 x 128 x 128 stands twice"));
 }
 
+// Where bf16 sustains more, its table must be there.
+TEST(Measured, the_better_type_has_a_table) {
+  std::vector<wire::Measurement> lines = all_lines(true);
+  std::erase_if(lines, [](const wire::Measurement& line) {
+    const auto* it = std::get_if<wire::ProductMeasured>(&line);
+    return it != nullptr && it->precision == "bf16";
+  });
+  EXPECT_THAT(message(lines), HasSubstr("the bf16 product is missing"));
+}
+
 TEST(Measured, a_collective_that_nobody_told_is_named) {
   std::vector<wire::Measurement> lines = all_lines(false);
   std::erase_if(lines, [](const wire::Measurement& line) {

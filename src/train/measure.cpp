@@ -100,8 +100,6 @@ Status measure_machine(Clock& clock, Files& files, const MeasureWish& wish, cons
   const wire::MachineMeasured here = machine(files);
   tell(here);
   const Probe probe = probe_products(clock, here.capability.ends_with("bf16"));
-  const bool pays = probe.bf16_pays();
-  const at::ScalarType best = pays ? at::kBFloat16 : at::kFloat;
   // Shares by what each part takes; the tables take what is left.
   const auto part = [&](double from, double to) {
     return [&tell, from, to](double share) {
@@ -109,7 +107,8 @@ Status measure_machine(Clock& clock, Files& files, const MeasureWish& wish, cons
     };
   };
   const Seconds sustained = wish.quick ? 300_ms : 1_s;
-  measure_sustained(clock, probe, sustained, tell);
+  const bool pays = measure_sustained(clock, probe, sustained, tell);
+  const at::ScalarType best = pays ? at::kBFloat16 : at::kFloat;
   tell(wire::ShareMeasured{0.15});
   tell(memory_bandwidth(clock, here.memory_bytes, wish.quick));
   ASSIGN_OR_RETURN(const wire::StorageMeasured stored, storage(clock, files, wish));

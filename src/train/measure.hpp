@@ -1,9 +1,8 @@
 // What this machine does, measured with the operators that a training here is made of:
 //
-//   products       C[m, n] = A[m, k] B[n, k]' by shape, in fp32, and in bf16 where a probe is
-//   faster
-//                  so (without the instructions a bf16 product is 300 times slower, and a table of
-//                  it would take an hour); the best of a few, warm
+//   products       C[m, n] = A[m, k] B[n, k]' by shape, in fp32, and in bf16 where it sustains more
+//                  (without the instructions a bf16 product is 300 times slower, and a table of it
+//                  would take an hour); the best of a few, warm
 //   sustained      one large product over and over for a second; the best quarter of it
 //   attention, experts, memory bandwidth, storage
 //   collectives    among processes, by Gloo

@@ -138,7 +138,7 @@ void measure_products(Clock& clock, at::ScalarType type, const std::vector<std::
   }
 }
 
-void measure_sustained(Clock& clock, const Probe& probe, Seconds time, const Tell& tell) {
+bool measure_sustained(Clock& clock, const Probe& probe, Seconds time, const Tell& tell) {
   constexpr int slices = 4;
   Repeated fp32(at::kFloat, probe.fp32, time), bf16(at::kBFloat16, probe.bf16, time);
   for (int slice = 0; slice < slices; ++slice) {
@@ -147,6 +147,7 @@ void measure_sustained(Clock& clock, const Probe& probe, Seconds time, const Tel
   }
   tell(fp32.measured());
   tell(bf16.measured());
+  return bf16.measured().flop_per_s > fp32.measured().flop_per_s;
 }
 
 void measure_attention(Clock& clock, at::ScalarType type, bool quick, const Tell& tell) {

@@ -23,7 +23,6 @@ double product_rate(Clock& clock, Product product, at::ScalarType type, Seconds 
 // What each type reaches at a middling shape; `has_bf16`: by the processor's instructions.
 struct Probe {
   double fp32 = 0, bf16 = 0;  // FLOP/s
-  bool bf16_pays() const { return bf16 > fp32; }
 };
 Probe probe_products(Clock& clock, bool has_bf16);
 
@@ -38,8 +37,8 @@ struct Listener {
 void measure_products(Clock& clock, at::ScalarType type, const std::vector<std::int64_t>& axis,
                       const Listener& listener);
 // Both types in four turns each, of which the best counts, so that what else the machine does bears
-// on both and as little as may be.
-void measure_sustained(Clock& clock, const Probe& probe, Seconds time, const Tell& tell);
+// on both and as little as may be. Gives back whether bf16 is the faster.
+bool measure_sustained(Clock& clock, const Probe& probe, Seconds time, const Tell& tell);
 void measure_attention(Clock& clock, at::ScalarType type, bool quick, const Tell& tell);
 void measure_experts(Clock& clock, at::ScalarType type, bool quick, const Tell& tell);
 
