@@ -35,7 +35,7 @@ class Corpus:
         folder = pathlib.Path(folder)
         manifest = json.loads((folder / "manifest.json").read_text())
         self.special = json.loads((folder / "tokenizer" / "tokenizer.json").read_text())["special"]
-        self.vocabulary, self.sequence = manifest["vocabulary"], sequence
+        self.vocabulary, self.sequence = manifest["tokenizer"]["vocabulary"], sequence
         training = [shard for source in manifest["sources"] for shard in source["training"][0]]
         self.stream = numpy.concatenate([read_shard(folder / shard["name"])[0] for shard in training])
         self.held_out = []

@@ -64,8 +64,11 @@ struct Captured {
 
 class LocalProcess final : public Process {
  public:
-  LocalProcess(pid_t id, Captured output, Captured errors)
-      : id_(id), output_(std::move(output)), errors_(std::move(errors)) {}
+  LocalProcess(pid_t id, bool leads_group, Captured output, Captured errors)
+      : id_(id),
+        leads_group_(leads_group),
+        output_(std::move(output)),
+        errors_(std::move(errors)) {}
 
   ~LocalProcess() override {
     if (ending()) return;
@@ -102,7 +105,13 @@ class LocalProcess final : public Process {
   }
 
   // The group may outlive its leader, so it is signalled even then.
-  void send_to_group(int signal) override { kill(-id_, signal); }
+  void send_to_group(int signal) override {
+    if (leads_group_) {
+      kill(-id_, signal);
+    } else {
+      send(signal);
+    }
+  }
 
   const std::string& captured_output() override {
     output_.drain();
@@ -130,6 +139,7 @@ class LocalProcess final : public Process {
   }
 
   pid_t id_;
+  bool leads_group_;
   Captured output_, errors_;
   std::optional<Ending> ending_;
 };
@@ -187,13 +197,16 @@ class Spawn {
     if (!command.folder.empty()) {
       posix_spawn_file_actions_addchdir_np(&actions_, command.folder.c_str());
     }
-    posix_spawn_file_actions_addopen(&actions_, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+    if (!command.foreground) {
+      posix_spawn_file_actions_addopen(&actions_, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+      posix_spawnattr_setpgroup(&attributes_, 0);
+    }
     posix_spawn_file_actions_addclosefrom_np(&actions_, 3);
-    posix_spawnattr_setpgroup(&attributes_, 0);
     sigset_t none;
     sigemptyset(&none);
     posix_spawnattr_setsigmask(&attributes_, &none);
-    posix_spawnattr_setflags(&attributes_, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK);
+    const int group = command.foreground ? 0 : POSIX_SPAWN_SETPGROUP;
+    posix_spawnattr_setflags(&attributes_, static_cast<short>(group | POSIX_SPAWN_SETSIGMASK));
     std::vector<char*> arguments = {const_cast<char*>(command.program.c_str())};
     for (const std::string& argument : command.arguments) {
       arguments.push_back(const_cast<char*>(argument.c_str()));
@@ -231,8 +244,8 @@ class LocalProcesses final : public Processes {
     RETURN_IF_ERROR(spawn.stream(STDOUT_FILENO, command.output, output));
     RETURN_IF_ERROR(spawn.stream(STDERR_FILENO, command.errors, errors));
     ASSIGN_OR_RETURN(const pid_t id, spawn.start(command));
-    return std::unique_ptr<Process>(
-        std::make_unique<LocalProcess>(id, std::move(output), std::move(errors)));
+    return std::unique_ptr<Process>(std::make_unique<LocalProcess>(
+        id, !command.foreground, std::move(output), std::move(errors)));
   }
 };
 

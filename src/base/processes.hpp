@@ -1,7 +1,8 @@
 // Other programs, injected: what starts, watches or kills a process takes a Processes&, so that
 // simulations and tests give their own.
 //
-// A process leads its own process group, so that killing the group takes what it started along. Its
+// A process leads its own process group, so that killing the group takes what it started along,
+// unless it works in the foreground. Its
 // streams go where the caller says; no other descriptor of ours is open in it. A program that
 // cannot be started is an error of start(), with the path and the reason.
 #pragma once
@@ -27,6 +28,9 @@ struct Command {
   std::vector<std::string> environment;  // "NAME=value", beside what this process has
   std::string folder;                    // to run in; empty: this one
   Output output, errors;
+  // It stays in our process group and reads our standard input, for a person talks to it: what the
+  // terminal sends (Ctrl-C) comes to both of us. Elsewhere its standard input is empty.
+  bool foreground = false;
 };
 
 // How a process ended: exited with a code, or was killed by a signal.
@@ -46,7 +50,8 @@ class Process {
   virtual std::optional<Ending> ending() = 0;
   // Waits for at most so long; nothing where it still runs then.
   virtual std::optional<Ending> wait(Seconds time) = 0;
-  // To the process, or to its whole group. Does nothing after the end.
+  // To the process, or to its whole group (to itself alone in the foreground). Does nothing after
+  // the end.
   virtual void send(int signal) = 0;
   virtual void send_to_group(int signal) = 0;
   // What was captured of its output and errors so far.

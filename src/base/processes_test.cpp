@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include <charconv>
 #include <filesystem>
@@ -33,6 +34,31 @@ std::size_t open_descriptors() {
     ++count;
   }
   return count;
+}
+
+// Field 5 of /proc/PID/stat is the process group [proc(5)].
+TEST(Processes, in_the_foreground_share_our_group_and_our_input) {
+  const auto told = [](bool foreground) {
+    Command command = shell("cut -d' ' -f5 /proc/$$/stat; readlink /proc/$$/fd/0");
+    command.foreground = foreground;
+    const auto process = started(command);
+    EXPECT_TRUE(process->wait(10_s)->fine());
+    return std::pair(process->captured_output(), process->id());
+  };
+  const auto [ours, our_id] = told(true);
+  EXPECT_EQ(ours, std::to_string(getpgrp()) + "\n" +
+                      std::filesystem::read_symlink("/proc/self/fd/0").string() + "\n");
+  const auto [own, own_id] = told(false);
+  EXPECT_EQ(own, std::to_string(own_id) + "\n/dev/null\n");
+}
+
+// kill(-id) would reach nobody: the process leads no group.
+TEST(Processes, in_the_foreground_are_stopped_alone) {
+  Command command = shell("sleep 100");
+  command.foreground = true;
+  const auto process = started(command);
+  process->send_to_group(SIGTERM);
+  EXPECT_EQ(process->wait(10_s), (Ending{.code = {}, .signal = SIGTERM}));
 }
 
 TEST(Processes, tell_an_exit_code_from_a_signal) {

@@ -10,9 +10,10 @@
 namespace celere::checkpoint {
 
 CheckpointWriter::CheckpointWriter(WriterOptions options, const Clock& clock, Storage& storage)
-    : options_(std::move(options)), clock_(&clock), storage_(&storage) {
-  thread_ = std::thread([this] { work(); });
-}
+    : options_(std::move(options)),
+      clock_(&clock),
+      storage_(&storage),
+      thread_([this] { work(); }) {}
 
 Result<std::unique_ptr<CheckpointWriter>> CheckpointWriter::open(WriterOptions options,
                                                                  const Clock& clock,

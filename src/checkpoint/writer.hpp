@@ -93,7 +93,7 @@ class CheckpointWriter {
   Manifest draft_;     // of it: step, state, and what it is of
   std::optional<SaveReport> last_;
   std::optional<std::int64_t> committed_;
-  std::thread thread_;
+  std::thread thread_;  // last: it uses what stands above
 };
 
 }  // namespace celere::checkpoint

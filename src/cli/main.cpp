@@ -52,13 +52,14 @@ int main(int argc, char** argv) {
   app.footer("Exit codes: 0 fine, 1 the answer is no (infeasible, a bound broken), 2 wrong input.");
   Common common;
   app.add_option("--catalog", common.catalog_folders, "look for entries in this folder first");
+  add_catalog(app, common);
   add_plan(app, common);
   add_validate(app, common);
   add_fit(app, common);
-  add_train(app, common);
   add_calibrate(app, common);
-  add_catalog(app, common);
   add_data(app, common);
+  add_train(app, common);
+  add_ask(app, common);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

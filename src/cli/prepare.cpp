@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/progress.hpp"
+#include "calibrate/calibrate.hpp"
 #include "spec/run.hpp"
 #include "tokens/build.hpp"
 
@@ -21,6 +22,24 @@ Result<std::string> prepare_corpus(const spec::Run& run, bool quiet, Files& file
   return folder;
 }
 
+// Measured once, where nobody has yet.
+Status prepare_machine(const Common& common, bool quiet, Files& files, Processes& processes,
+                       Clock& clock) {
+  const std::vector<std::string> folders = catalog_folders(common);
+  const spec::Catalog catalog(files, folders);
+  ASSIGN_OR_RETURN(const std::optional<calibrate::Machine> machine,
+                   calibrate::measured_machine(catalog));
+  if (machine) return Done{};
+  Progress progress(clock, quiet ? Terminal{} : standard_error_terminal(),
+                    "measuring this machine, once");
+  const Result<calibrate::Calibration> done =
+      calibrate::run({processes, files, clock}, {.quick = true, .folder = folders.back()},
+                     [&](double share) { progress.update(share); });
+  progress.finish();
+  if (!done.ok()) return done.error();
+  return Done{};
+}
+
 // The tokenizer goes with the run, which answers without its corpus.
 Status copy_tokenizer(const std::string& corpus, const wire::RunDirectory& directory,
                       Files& files) {
@@ -37,12 +56,13 @@ Status copy_tokenizer(const std::string& corpus, const wire::RunDirectory& direc
 
 Result<Prepared> prepare_training(const Preparation& wish, const Common& common, Files& files,
                                   Processes& processes, Clock& clock) {
-  (void)common;
-  (void)processes;
   ASSIGN_OR_RETURN(const wire::RunArgument argument, wire::find_run(files, wish.run));
   ASSIGN_OR_RETURN(const std::string content, files.read(argument.run_file));
   ASSIGN_OR_RETURN(const spec::Run run, spec::parse_run(content, argument.run_file));
   if (!run.data) return bad_input(argument.run_file + ": data: is missing: a training needs texts");
+  if (run.cluster_name == "this-machine") {
+    RETURN_IF_ERROR(prepare_machine(common, wish.quiet, files, processes, clock));
+  }
   Prepared prepared;
   ASSIGN_OR_RETURN(prepared.corpus, prepare_corpus(run, wish.quiet, files, clock));
   if (argument.run_directory.empty()) {

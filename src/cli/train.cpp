@@ -32,9 +32,9 @@ int run_train(const Flags& flags, const Common& common) {
   const std::unique_ptr<Files> files = local_files();
   const std::unique_ptr<Processes> processes = local_processes();
   SystemClock clock;
-  const Result<Prepared> prepared = prepare_training(
-      {.run = flags.run, .runs_folder = flags.runs, .quiet = common.json}, common, *files,
-      *processes, clock);
+  const Result<Prepared> prepared =
+      prepare_training({.run = flags.run, .runs_folder = flags.runs, .quiet = common.json}, common,
+                       *files, *processes, clock);
   if (!prepared.ok()) return complain(prepared.error().text());
   launch::WorkerCommand command;
   command.threads = flags.threads;

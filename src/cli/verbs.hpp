@@ -29,6 +29,7 @@ void add_calibrate(CLI::App& app, Common& common);
 void add_catalog(CLI::App& app, Common& common);
 void add_validate(CLI::App& app, Common& common);
 void add_fit(CLI::App& app, Common& common);
+void add_ask(CLI::App& app, Common& common);
 void add_data(CLI::App& app, Common& common);
 
 // Of a file, or where its name is empty those that come with the program.

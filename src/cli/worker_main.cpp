@@ -11,6 +11,7 @@ int main(int argc, char** argv) {
   CLI::App app("Trains, measures and answers for celere, which starts it", "celere-worker");
   app.require_subcommand(1);
   WorkerCommon common;
+  add_answer(app, common);
   add_measure(app, common);
   add_train(app, common);
   try {

@@ -36,10 +36,10 @@ Result<train::Outcome> train_here(const Flags& flags) {
                    }));
   ASSIGN_OR_RETURN(
       const std::unique_ptr<train::Trainer> trainer,
-      train::Trainer::make(std::move(setup),
-                           {.directory = directory, .corpus = flags.corpus,
-                            .stop_after = flags.stop_after},
-                           {*files, *storage, clock, recorder}));
+      train::Trainer::make(
+          std::move(setup),
+          {.directory = directory, .corpus = flags.corpus, .stop_after = flags.stop_after},
+          {*files, *storage, clock, recorder}));
   return trainer->run(stop);
 }
 

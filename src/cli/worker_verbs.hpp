@@ -9,6 +9,7 @@ struct WorkerCommon {
   int exit_code = 0;
 };
 
+void add_answer(CLI::App& app, WorkerCommon& common);
 void add_measure(CLI::App& app, WorkerCommon& common);
 
 void add_train(CLI::App& app, WorkerCommon& common);

@@ -7,7 +7,8 @@ namespace celere::launch {
 namespace {
 
 TEST(WorkerMessage, steps_and_events_are_read) {
-  const auto step = parse_worker_message(R"({"kind":"step","step":12,"loss":3.5,"time_left_s":4.0})");
+  const auto step =
+      parse_worker_message(R"({"kind":"step","step":12,"loss":3.5,"time_left_s":4.0})");
   ASSERT_TRUE(step.ok()) << step.error().text();
   EXPECT_EQ(std::get<wire::StepMetrics>(step->what).step, 12);
   EXPECT_EQ(std::get<wire::StepMetrics>(step->what).loss, 3.5);
@@ -31,8 +32,8 @@ TEST(Watch, hears_all_lines) {
   setenv("CELERE_WORKER", "/bin/sh", 1);
   auto worker = WorkerProcess::start(
       *processes, *files,
-      {.arguments = {"-c",
-                     R"(for i in 1 2 3; do echo "{\"kind\":\"step\",\"step\":$i}"; done; exit 3)"}});
+      {.arguments = {
+           "-c", R"(for i in 1 2 3; do echo "{\"kind\":\"step\",\"step\":$i}"; done; exit 3)"}});
   ASSERT_TRUE(worker.ok()) << worker.error().text();
   SystemClock clock;
   std::atomic<int> interrupts = 0;

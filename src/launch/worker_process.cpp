@@ -7,7 +7,6 @@
 #include <cstdlib>
 #include <thread>
 
-
 namespace celere::launch {
 namespace {
 
@@ -25,17 +24,17 @@ std::string own_folder() {
 Result<std::string> worker_program(const Files& files) {
   if (const char* given = std::getenv("CELERE_WORKER"); given != nullptr && *given != '\0') {
     if (files.exists(given)) return std::string(given);
-    return Error{ErrorCode::not_found,
-                 fmt::format("{} (from CELERE_WORKER) does not exist", given),
-                 {}};
+    return Error{
+        ErrorCode::not_found, fmt::format("{} (from CELERE_WORKER) does not exist", given), {}};
   }
   std::string path = own_folder() + "/celere-worker";
   if (files.exists(path)) return path;
-  return Error{ErrorCode::not_found,
-               fmt::format("{} does not exist: it trains and answers, and is built with libtorch by\n"
-                           "  ./dev worker",
-                           path),
-               {}};
+  return Error{
+      ErrorCode::not_found,
+      fmt::format("{} does not exist: it trains and answers, and is built with libtorch by\n"
+                  "  ./dev worker",
+                  path),
+      {}};
 }
 
 std::vector<std::string> worker_environment(int threads) {
@@ -59,7 +58,8 @@ Result<WorkerProcess> WorkerProcess::start(Processes& processes, const Files& fi
   command.program = std::move(program);
   command.arguments = worker.arguments;
   command.environment = worker_environment(worker.threads);
-  if (!worker.inherits_terminal) {
+  command.foreground = worker.foreground;
+  if (!worker.inherits_terminal && !worker.foreground) {
     command.output.kind = Output::Kind::capture;
     command.errors.kind = Output::Kind::capture;
   }

@@ -20,6 +20,7 @@ struct WorkerCommand {
   std::vector<std::string> arguments;  // "train", "--run-directory", ...
   int threads = 0;                     // 0: all cores
   bool inherits_terminal = false;      // its output goes where ours goes, and nothing is read
+  bool foreground = false;  // the same, and it reads our standard input and gets our Ctrl-C
 };
 
 // The program: $CELERE_WORKER, else beside this program. Errors: not_found, with what to run.

@@ -37,15 +37,15 @@ AttentionBlock::AttentionBlock(const spec::Model& model, const Parameters& param
   if (latent) {
     q_rank_norm_ = {q_norm, nullptr, false, model.norm_epsilon};
     kv_rank_norm_ = {get("kv_norm"), nullptr, false, model.norm_epsilon};
-    q_rotary_ = {nullptr,       0, a.heads, a.rope_dim, turns ? a.rope_dim : 0,
+    q_rotary_ = {nullptr,       0,          a.heads, a.rope_dim, turns ? a.rope_dim : 0,
                  angles.cosine, angles.sine};
     k_rotary_ = q_rotary_;
     k_rotary_.heads = 1;
     return;
   }
   const auto rotated = turns ? std::lround(a.rope_share * a.head_dim) / 2 * 2 : 0;
-  q_rotary_ = {q_norm,        model.norm_epsilon, a.heads, a.head_dim, rotated,
-               angles.cosine, angles.sine};
+  q_rotary_ = {q_norm,  model.norm_epsilon, a.heads,    a.head_dim,
+               rotated, angles.cosine,      angles.sine};
   k_rotary_ = q_rotary_;
   k_rotary_.norm = k_norm;
   k_rotary_.heads = a.kv_heads;
@@ -61,19 +61,20 @@ AttentionBlock::Projected AttentionBlock::project(const Ops& ops, const at::Tens
   return {ops.rotary(q, q_rotary_, batch.position), ops.rotary(k, k_rotary_, batch.position), v};
 }
 
-// Queries and keys of a head are a part without position and one that turns; the turning part of the
-// keys is one for all heads [DeepSeek-V2 2024, eq. 9 to 19].
+// Queries and keys of a head are a part without position and one that turns; the turning part of
+// the keys is one for all heads [DeepSeek-V2 2024, eq. 9 to 19].
 AttentionBlock::Projected AttentionBlock::project_latent(const Ops& ops, const at::Tensor& x,
                                                          const Batch& batch) const {
-  const std::int64_t rows = x.size(0), heads = shape_.heads, still = shape_.head_dim - shape_.rope_dim;
+  const std::int64_t rows = x.size(0), heads = shape_.heads,
+                     still = shape_.head_dim - shape_.rope_dim;
   const at::Tensor q_flat =
       wq_a_ != nullptr
           ? ops.linear(ops.norm(ops.linear(x, *wq_a_, nullptr), q_rank_norm_), *wq_b_, nullptr)
           : ops.linear(x, *wq_, nullptr);
   const at::Tensor q_heads = q_flat.view({rows, heads, shape_.head_dim});
-  const at::Tensor q_turning = ops.rotary(
-      q_heads.narrow(2, still, shape_.rope_dim).reshape({rows, heads * shape_.rope_dim}), q_rotary_,
-      batch.position);
+  const at::Tensor q_turning =
+      ops.rotary(q_heads.narrow(2, still, shape_.rope_dim).reshape({rows, heads * shape_.rope_dim}),
+                 q_rotary_, batch.position);
   const at::Tensor q =
       at::cat({q_heads.narrow(2, 0, still), q_turning.view({rows, heads, shape_.rope_dim})}, 2);
 
@@ -85,9 +86,8 @@ AttentionBlock::Projected AttentionBlock::project_latent(const Ops& ops, const a
                  batch.position);
   const at::Tensor kv =
       ops.linear(latent, *wkv_b_, nullptr).view({rows, heads, still + shape_.value_dim});
-  const at::Tensor k = at::cat({kv.narrow(2, 0, still),
-                                k_turning.unsqueeze(1).expand({rows, heads, shape_.rope_dim})},
-                               2);
+  const at::Tensor k = at::cat(
+      {kv.narrow(2, 0, still), k_turning.unsqueeze(1).expand({rows, heads, shape_.rope_dim})}, 2);
   return {q.reshape({rows, heads * shape_.head_dim}), k.reshape({rows, heads * shape_.head_dim}),
           kv.narrow(2, still, shape_.value_dim).reshape({rows, heads * shape_.value_dim})};
 }
@@ -104,9 +104,8 @@ at::Tensor AttentionBlock::forward_cached(const Ops& ops, const at::Tensor& x, c
   const std::int64_t rows = x.size(0);
   cache.keys.narrow(0, length, rows).copy_(p.k);
   cache.values.narrow(0, length, rows).copy_(p.v);
-  const at::Tensor out =
-      ops.attend_cached(p.q, cache.keys.narrow(0, 0, length + rows),
-                        cache.values.narrow(0, 0, length + rows), words_);
+  const at::Tensor out = ops.attend_cached(p.q, cache.keys.narrow(0, 0, length + rows),
+                                           cache.values.narrow(0, 0, length + rows), words_);
   return ops.linear(out, *wo_, wo_bias_);
 }
 

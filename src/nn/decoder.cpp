@@ -121,8 +121,7 @@ at::Tensor Decoder::next_logits(const at::Tensor& tokens, std::int64_t before, C
   batch.sequences = 1;
   batch.length = rows;
   batch.tokens = tokens;
-  batch.position =
-      at::arange(cache.length, cache.length + rows, tokens.options().dtype(at::kInt));
+  batch.position = at::arange(cache.length, cache.length + rows, tokens.options().dtype(at::kInt));
   if (bigrams_ != nullptr) {
     batch.pairs = at::empty_like(tokens);
     for (std::int64_t i = 0; i < rows; ++i) {

@@ -39,8 +39,7 @@ class Decoder {
  public:
   // Sequences of up to `length_max` positions. REQUIRES: the parameters are the model's and outlive
   // it.
-  Decoder(const spec::Model& model, const Parameters& parameters, Ops ops,
-          std::int64_t length_max);
+  Decoder(const spec::Model& model, const Parameters& parameters, Ops ops, std::int64_t length_max);
 
   Losses loss(const Batch& batch, LossScale scale) const;
   at::Tensor logits(const Batch& batch) const;  // [rows, vocab] of the master type

@@ -21,7 +21,8 @@ Outcome run(const spec::Model& model, Types types, const kernels::Table* table) 
   const Losses losses = decoder.loss(odd_batch(model), {.head = 1.0 / 71, .balance = 0.5});
   losses.total().backward();
   Outcome out{losses.total().item<double>(), {}};
-  for (const Parameter& p : parameters.all()) out.gradients.push_back(p.value.grad().to(at::kDouble));
+  for (const Parameter& p : parameters.all())
+    out.gradients.push_back(p.value.grad().to(at::kDouble));
   return out;
 }
 

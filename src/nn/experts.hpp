@@ -16,10 +16,10 @@ namespace celere::nn {
 
 // Where the choices of each token go. A slot is one row of one expert; slots lie expert by expert.
 struct Routing {
-  at::Tensor weights;  // [tokens, k] of the router's type
-  at::Tensor chosen;   // [tokens, k] int64: the expert
-  at::Tensor place;    // [tokens, k] int64: the slot, -1 where the choice was dropped
-  at::Tensor token;    // [slots] int64: whose slot it is
+  at::Tensor weights;                // [tokens, k] of the router's type
+  at::Tensor chosen;                 // [tokens, k] int64: the expert
+  at::Tensor place;                  // [tokens, k] int64: the slot, -1 where the choice was dropped
+  at::Tensor token;                  // [slots] int64: whose slot it is
   std::vector<std::int64_t> counts;  // slots of each expert
   at::Tensor balance_loss;           // scalar, unscaled; undefined where the model has none
 };

@@ -23,8 +23,7 @@ void remember(AutogradContext* context, const char* key, const T* what) {
 }
 template <typename T>
 const T* remembered(AutogradContext* context, const char* key) {
-  return reinterpret_cast<const T*>(
-      static_cast<std::intptr_t>(context->saved_data[key].toInt()));
+  return reinterpret_cast<const T*>(static_cast<std::intptr_t>(context->saved_data[key].toInt()));
 }
 
 // An argument of a Function may not be an undefined tensor.
@@ -54,9 +53,8 @@ void with_type(at::ScalarType type, const F& function) {
 
 inline void share_out(std::int64_t rows, std::int64_t grain,
                       const std::function<void(kernels::Rows)>& function) {
-  at::parallel_for(0, rows, grain, [&](std::int64_t begin, std::int64_t end) {
-    function({begin, end});
-  });
+  at::parallel_for(0, rows, grain,
+                   [&](std::int64_t begin, std::int64_t end) { function({begin, end}); });
 }
 
 // Sums over rows, such as the gradient of a norm's weight: each block of rows adds to a line of its
@@ -97,14 +95,13 @@ inline void add_product(const kernels::Table& table, const at::Tensor& gradient,
   });
 }
 
-// Rows of a table, under autograd. libtorch alone, without Python, selects nothing on the meta device.
+// Rows of a table, under autograd. libtorch alone, without Python, selects nothing on the meta
+// device.
 inline at::Tensor rows_of(const at::Tensor& table, const at::Tensor& index) {
   if (table.is_meta()) return at::empty({index.numel(), table.size(1)}, table.options());
   return at::index_select(table, 0, index);
 }
 
-inline const at::Tensor& gradient_of(const Parameter& parameter) {
-  return parameter.value.grad();
-}
+inline const at::Tensor& gradient_of(const Parameter& parameter) { return parameter.value.grad(); }
 
 }  // namespace celere::nn

@@ -1,6 +1,6 @@
-// Every model of the catalogue is built from its inventory, on the meta device, and its forward pass
-// fits together: no tensor of the inventory is left over (but the multi-token prediction modules),
-// none is missing, no shape disagrees.
+// Every model of the catalogue is built from its inventory, on the meta device, and its forward
+// pass fits together: no tensor of the inventory is left over (but the multi-token prediction
+// modules), none is missing, no shape disagrees.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -29,7 +29,8 @@ TEST(Inventory, is_what_each_model_of_the_catalogue_uses) {
     const Types types{at::kFloat, at::kBFloat16};
     const Parameters parameters(*model, types, at::kMeta);
     const Decoder decoder(*model, parameters, Ops(types, nullptr), 16);
-    const at::Tensor tokens = at::zeros({1, 9}, at::TensorOptions().dtype(at::kLong).device(at::kMeta));
+    const at::Tensor tokens =
+        at::zeros({1, 9}, at::TensorOptions().dtype(at::kLong).device(at::kMeta));
     Batch batch = plain_batch(tokens, 0);
     const at::NoGradGuard quiet;
     const at::Tensor logits = decoder.logits(batch);

@@ -50,8 +50,13 @@ MlpBlock::MlpBlock(const spec::Model& model, const Parameters& parameters, int l
   router_ = {&parameters[prefix + ".router"], parameters.find(prefix + ".router_bias"),
              experts_.router_bias, nullptr};
   const auto get = [&](const char* name) { return parameters.find(prefix + ".experts." + name); };
-  words_ = {get("w1"),      get("w3"),      get("w2"),      get("w1_bias"),
-            get("w3_bias"), get("w2_bias"), gate_of(model.activation)};
+  words_ = {get("w1"),
+            get("w3"),
+            get("w2"),
+            get("w1_bias"),
+            get("w3_bias"),
+            get("w2_bias"),
+            gate_of(model.activation)};
   if (experts_.shared_ffn > 0) {
     shared_ = std::make_unique<DenseMlp>(model, parameters, prefix + ".shared");
   }

@@ -5,8 +5,8 @@
 namespace celere::nn {
 namespace {
 
-// x (a + b x^2 + c x^4), one after the other; the last is repeated. From Amsel et al. 2025, algorithm
-// 1, for the range [0.001, 1] with their safety margin of 2 %.
+// x (a + b x^2 + c x^4), one after the other; the last is repeated. From Amsel et al. 2025,
+// algorithm 1, for the range [0.001, 1] with their safety margin of 2 %.
 struct Polynomial {
   double a, b, c;
 };

@@ -1,5 +1,5 @@
-// Muon [Jordan et al. 2024]: the update of a matrix is its momentum with all singular values brought
-// to one.
+// Muon [Jordan et al. 2024]: the update of a matrix is its momentum with all singular values
+// brought to one.
 //
 //   M = mu M + (1 - mu) G       U = polar((1 - mu) G + mu M)
 //   W = (1 - rate decay) W - rate sqrt(max(1, rows / columns)) U
@@ -13,7 +13,8 @@
 
 namespace celere::nn {
 
-// The polar factor of a matrix [rows, columns], computed in `compute`. REQUIRES: iterations in [1, 20].
+// The polar factor of a matrix [rows, columns], computed in `compute`. REQUIRES: iterations in [1,
+// 20].
 at::Tensor polar_factor(const at::Tensor& matrix, int iterations, at::ScalarType compute);
 
 }  // namespace celere::nn

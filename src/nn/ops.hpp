@@ -28,8 +28,8 @@ struct RotaryWords {
   const Parameter* norm = nullptr;  // of each head, before it turns; nothing: none
   double epsilon = 1e-5;
   std::int64_t heads = 0, dim = 0;
-  std::int64_t rotated = 0;    // of dim, from the front; 0: positions do not enter
-  at::Tensor cosine, sine;     // [positions, rotated / 2] float
+  std::int64_t rotated = 0;  // of dim, from the front; 0: positions do not enter
+  at::Tensor cosine, sine;   // [positions, rotated / 2] float
 };
 
 // Angles of the rotary positions: position / theta^(2 i / rotated) [Su et al. 2021].

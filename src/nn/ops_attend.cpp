@@ -161,7 +161,7 @@ at::Tensor plain_gate(const at::Tensor& a, kernels::Gate gate) {
     case kernels::Gate::gelu:
       return at::gelu(a, "tanh");
     case kernels::Gate::relu_squared:
-      return at::relu(a).square();
+      return a.clamp_min(0).square();
     case kernels::Gate::silu:
       return at::silu(a);
   }

@@ -155,9 +155,8 @@ at::Tensor plain_experts(const Ops& ops, const at::Tensor& x, const Routing& rou
   // A dropped choice reads slot 0 with weight zero.
   const at::Tensor kept = routing.place.ge(0);
   const at::Tensor weights = (routing.weights * kept.to(routing.weights.scalar_type())).to(type);
-  const at::Tensor gathered =
-      at::index_select(slots, 0, routing.place.clamp_min(0).flatten())
-          .view({x.size(0), routing.place.size(1), x.size(1)});
+  const at::Tensor gathered = at::index_select(slots, 0, routing.place.clamp_min(0).flatten())
+                                  .view({x.size(0), routing.place.size(1), x.size(1)});
   return (gathered * weights.unsqueeze(-1)).sum(1);
 }
 

@@ -2,8 +2,8 @@
 //
 // In the forward pass, rows in chunks: logits, loss, the gradient in their place, and from it at
 // once the gradients of the rows and of the weight. So logits of one chunk exist at a time, and the
-// backward pass has nothing left to compute [the order of Liger-Kernel's fused linear cross-entropy,
-// 2024].
+// backward pass has nothing left to compute [the order of Liger-Kernel's fused linear
+// cross-entropy, 2024].
 #include "nn/function.hpp"
 
 namespace celere::nn {

@@ -70,9 +70,8 @@ struct Embed : Function<Embed> {
     const auto* table = remembered<Parameter>(context, "table");
     const auto scale = static_cast<float>(context->saved_data["scale"].toDouble());
     const at::Tensor dy = gradients[0].contiguous();
-    with_type(dy.scalar_type(), [&]<typename T>(T) {
-      scatter_add<T>(gradient_of(*table), index, dy, scale);
-    });
+    with_type(dy.scalar_type(),
+              [&]<typename T>(T) { scatter_add<T>(gradient_of(*table), index, dy, scale); });
     return {context->saved_data["onto"].toBool() ? dy : at::Tensor(), {}, {}, {}, {}};
   }
 };

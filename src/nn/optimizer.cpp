@@ -96,8 +96,8 @@ void Optimizer::step_adamw(double rate_factor, double gradient_scale) {
     f.gradient = read<float>(p.value.grad());
     f.mean = write<float>(mean_) + entry.offset;
     f.square = write<float>(square_) + entry.offset;
-    f.copy = parameters_.types().compute == at::kBFloat16 ? write<c10::BFloat16>(p.compute)
-                                                          : nullptr;
+    f.copy =
+        parameters_.types().compute == at::kBFloat16 ? write<c10::BFloat16>(p.compute) : nullptr;
     for (std::int64_t begin = 0; begin < p.what.count(); begin += piece) {
       pieces.push_back({f, {begin, std::min(p.what.count(), begin + piece)}});
     }
@@ -134,7 +134,8 @@ void Optimizer::step_muon(double rate_factor, double gradient_scale) {
   const double rate = muon.learning_rate * rate_factor;
   for (const Entry& entry : muon_) {
     const Parameter& p = *entry.parameter;
-    const at::Tensor momentum = momentum_.narrow(0, entry.offset, p.what.count()).view(p.what.shape);
+    const at::Tensor momentum =
+        momentum_.narrow(0, entry.offset, p.what.count()).view(p.what.shape);
     const at::Tensor gradient = p.value.grad();
     momentum.mul_(muon.momentum).add_(gradient, (1 - muon.momentum) * gradient_scale);
     const at::Tensor ahead =
@@ -142,8 +143,8 @@ void Optimizer::step_muon(double rate_factor, double gradient_scale) {
     const at::Tensor value = p.value.detach();
     const std::int64_t rows = p.what.shape[p.what.shape.size() - 2];
     const std::int64_t columns = p.what.shape.back();
-    const double stretch = std::sqrt(
-        std::max(1.0, static_cast<double>(rows) / static_cast<double>(columns)));
+    const double stretch =
+        std::sqrt(std::max(1.0, static_cast<double>(rows) / static_cast<double>(columns)));
     value.mul_(1 - rate * muon.weight_decay);
     const at::Tensor matrices = ahead.view({-1, rows, columns});
     const at::Tensor values = value.view({-1, rows, columns});

@@ -55,9 +55,9 @@ TEST(AdamW, equals_pytorchs_own_on_fifty_steps) {
   }
 }
 
-// The polar factor U V' of a matrix with singular values between 0.01 and 1 of its largest, from its
-// singular value decomposition. Polynomials bring them near to one, not to it: what is asked is that
-// each lies within 30 % and that the singular vectors stay.
+// The polar factor U V' of a matrix with singular values between 0.01 and 1 of its largest, from
+// its singular value decomposition. Polynomials bring them near to one, not to it: what is asked is
+// that each lies within 30 % and that the singular vectors stay.
 TEST(Muon, polar_factor_is_near_the_exact_one) {
   at::manual_seed(4);
   for (const auto& [rows, columns] : {std::pair(64, 64), std::pair(96, 33), std::pair(20, 80)}) {

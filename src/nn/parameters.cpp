@@ -27,11 +27,10 @@ void draw_normal(float* to, std::int64_t count, double deviation, std::uint64_t 
                                          static_cast<std::uint32_t>(seed >> 32)};
   at::parallel_for(0, (count + 3) / 4, 1 << 14, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t block = begin; block < end; ++block) {
-      const auto bits = philox({static_cast<std::uint32_t>(block),
-                                static_cast<std::uint32_t>(block >> 32),
-                                static_cast<std::uint32_t>(stream),
-                                static_cast<std::uint32_t>(stream >> 32)},
-                               key);
+      const auto bits =
+          philox({static_cast<std::uint32_t>(block), static_cast<std::uint32_t>(block >> 32),
+                  static_cast<std::uint32_t>(stream), static_cast<std::uint32_t>(stream >> 32)},
+                 key);
       for (std::int64_t half = 0; half < 2; ++half) {
         const auto place = static_cast<std::size_t>(2 * half);
         const double u = (static_cast<double>(bits[place]) + 1) / 4294967296.0;  // in (0, 1]
@@ -106,9 +105,8 @@ const Parameter& Parameters::operator[](std::string_view name) const {
 
 void Parameters::initialise(const spec::Model& model, std::uint64_t seed) {
   const at::AutoDispatchBelowADInplaceOrView quiet;
-  const double to_stream = model.zero_output_projections
-                               ? 0
-                               : model.initial_std / std::sqrt(2.0 * model.layers);
+  const double to_stream =
+      model.zero_output_projections ? 0 : model.initial_std / std::sqrt(2.0 * model.layers);
   for (const Parameter& p : parameters_) {
     const bool is_norm = p.what.type == spec::TensorType::norm;
     if (is_norm) p.value.fill_(1);

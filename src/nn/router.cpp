@@ -9,8 +9,7 @@ namespace {
 // Only experts of the best groups may be chosen: a group's score is the sum of its two best
 // [DeepSeek-V3 2024, 2.1.2].
 at::Tensor limited_to_groups(const at::Tensor& scores, const spec::Experts& experts) {
-  if (experts.groups <= 1 || experts.group_limit <= 0 ||
-      experts.group_limit >= experts.groups) {
+  if (experts.groups <= 1 || experts.group_limit <= 0 || experts.group_limit >= experts.groups) {
     return scores;
   }
   const at::Tensor grouped = scores.view({scores.size(0), experts.groups, -1});
@@ -30,8 +29,8 @@ void place_choices(Routing& routing, const spec::Experts& experts) {
   const auto count = static_cast<std::size_t>(experts.count);
   std::int64_t most = tokens * k;
   if (experts.capacity > 0) {
-    most = static_cast<std::int64_t>(std::ceil(experts.capacity * static_cast<double>(tokens * k) /
-                                               static_cast<double>(count)));
+    most = static_cast<std::int64_t>(
+        std::ceil(experts.capacity * static_cast<double>(tokens * k) / static_cast<double>(count)));
   }
   routing.counts.assign(count, 0);
   at::Tensor place = at::empty({tokens, k}, at::kLong);
@@ -59,9 +58,8 @@ Routing route(const at::Tensor& x, const RouterWords& words, Types types) {
   const spec::Experts& experts = *words.experts;
   const at::Tensor weight = words.weight->value;
   const bool in_logits = words.bias != nullptr && !words.bias_chooses_only;
-  const at::Tensor logits =
-      at::linear(x.to(types.master), weight,
-                 in_logits ? std::optional(words.bias->value) : std::nullopt);
+  const at::Tensor logits = at::linear(x.to(types.master), weight,
+                                       in_logits ? std::optional(words.bias->value) : std::nullopt);
   const bool sigmoid = experts.scoring == spec::Scoring::sigmoid;
   const at::Tensor scores = sigmoid ? logits.sigmoid() : at::softmax(logits, -1);
   at::Tensor to_choose_by = scores.detach();
@@ -69,8 +67,7 @@ Routing route(const at::Tensor& x, const RouterWords& words, Types types) {
     to_choose_by = to_choose_by + words.bias->value.detach();
   }
   Routing routing;
-  routing.chosen =
-      std::get<1>(limited_to_groups(to_choose_by, experts).topk(experts.top_k, -1));
+  routing.chosen = std::get<1>(limited_to_groups(to_choose_by, experts).topk(experts.top_k, -1));
   routing.weights = scores.gather(1, routing.chosen);
   if (experts.normalise) {
     routing.weights = routing.weights / routing.weights.sum(-1, true);
@@ -81,9 +78,9 @@ Routing route(const at::Tensor& x, const RouterWords& words, Types types) {
   if (experts.balance_loss > 0) {
     // experts x sum over experts of (share of choices) (mean probability) [Fedus et al. 2021].
     const at::Tensor probability = sigmoid ? scores / scores.sum(-1, true) : scores;
-    const at::Tensor share = at::bincount(routing.chosen.flatten(), {}, experts.count)
-                                 .to(probability.scalar_type()) /
-                             static_cast<double>(routing.chosen.numel());
+    const at::Tensor share =
+        at::bincount(routing.chosen.flatten(), {}, experts.count).to(probability.scalar_type()) /
+        static_cast<double>(routing.chosen.numel());
     routing.balance_loss = (share * probability.mean(0)).sum() *
                            (static_cast<double>(experts.count) * experts.balance_loss);
   }

@@ -1,8 +1,8 @@
 // One whole training step (forward, backward, clipping, AdamW) of a decoder of 4 layers, 256 wide,
 // and of GPT-2 124M, with its share of the machine's best matrix product, measured in this run.
 //
-// bench/peers/ runs the same models in PyTorch. The hash is of the loss after the first steps, which
-// no speed-up may change.
+// bench/peers/ runs the same models in PyTorch. The hash is of the loss after the first steps,
+// which no speed-up may change.
 #include <benchmark/benchmark.h>
 
 #include <chrono>
@@ -48,7 +48,8 @@ double product_peak(at::ScalarType type) {
   for (int i = 0; i < 10; ++i) {
     const auto begin = std::chrono::steady_clock::now();
     at::mm_out(out, a, b);
-    best = std::min(best, std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
+    best = std::min(
+        best, std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
   }
   return 2.0 * 2048 * 2048 * 2048 / best;
 }
@@ -57,8 +58,8 @@ double product_peak(at::ScalarType type) {
 double step_flops(const spec::Model& model, std::int64_t sequences, std::int64_t length) {
   const spec::ParameterCount count = spec::count_parameters(model);
   const double head = static_cast<double>(model.vocab) * model.hidden;
-  const double weights = static_cast<double>(count.active - count.embedding) +
-                         (model.tied_embeddings ? head : 0);
+  const double weights =
+      static_cast<double>(count.active - count.embedding) + (model.tied_embeddings ? head : 0);
   const double tokens = static_cast<double>(sequences * length);
   const double attention = 6.0 * static_cast<double>(length) * model.attention.heads *
                            model.attention.head_dim * model.layers;
@@ -96,7 +97,8 @@ void step(benchmark::State& state, const Setting& setting, const char* precision
       std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count() /
       static_cast<double>(state.iterations());
   state.counters["tokens_per_s"] = static_cast<double>(batch.rows()) / seconds;
-  state.counters["gemm_share"] = step_flops(model, setting.sequences, setting.length) / seconds / peak;
+  state.counters["gemm_share"] =
+      step_flops(model, setting.sequences, setting.length) / seconds / peak;
   state.counters["gemm_gflops"] = peak * 1e-9;
   state.counters["threads"] = at::get_num_threads();
 }
@@ -106,10 +108,18 @@ const Setting gpt2_64{"gpt2-4x64", 4, 64};
 const Setting gpt2_256{"gpt2-4x256", 4, 256};
 BENCHMARK_CAPTURE(step, d256_fp32, d256, "fp32")->Unit(benchmark::kMillisecond)->UseRealTime();
 BENCHMARK_CAPTURE(step, d256_bf16, d256, "bf16")->Unit(benchmark::kMillisecond)->UseRealTime();
-BENCHMARK_CAPTURE(step, gpt2_4x64_fp32, gpt2_64, "fp32")->Unit(benchmark::kMillisecond)->UseRealTime();
-BENCHMARK_CAPTURE(step, gpt2_4x64_bf16, gpt2_64, "bf16")->Unit(benchmark::kMillisecond)->UseRealTime();
-BENCHMARK_CAPTURE(step, gpt2_4x256_fp32, gpt2_256, "fp32")->Unit(benchmark::kMillisecond)->UseRealTime();
-BENCHMARK_CAPTURE(step, gpt2_4x256_bf16, gpt2_256, "bf16")->Unit(benchmark::kMillisecond)->UseRealTime();
+BENCHMARK_CAPTURE(step, gpt2_4x64_fp32, gpt2_64, "fp32")
+    ->Unit(benchmark::kMillisecond)
+    ->UseRealTime();
+BENCHMARK_CAPTURE(step, gpt2_4x64_bf16, gpt2_64, "bf16")
+    ->Unit(benchmark::kMillisecond)
+    ->UseRealTime();
+BENCHMARK_CAPTURE(step, gpt2_4x256_fp32, gpt2_256, "fp32")
+    ->Unit(benchmark::kMillisecond)
+    ->UseRealTime();
+BENCHMARK_CAPTURE(step, gpt2_4x256_bf16, gpt2_256, "bf16")
+    ->Unit(benchmark::kMillisecond)
+    ->UseRealTime();
 
 }  // namespace
 }  // namespace celere::nn

@@ -8,13 +8,15 @@ namespace {
 
 checkpoint::DataType type_of(const at::Tensor& tensor) {
   CHECK(tensor.scalar_type() == at::kFloat || tensor.scalar_type() == at::kDouble);
-  return tensor.scalar_type() == at::kFloat ? checkpoint::DataType::f32
-                                            : checkpoint::DataType::f64;
+  return tensor.scalar_type() == at::kFloat ? checkpoint::DataType::f32 : checkpoint::DataType::f64;
 }
 
 checkpoint::TensorView view_of(const std::string& name, const at::Tensor& tensor) {
   const checkpoint::Shape shape = tensor.sizes().vec();
-  return {name, type_of(tensor), shape, checkpoint::whole(shape),
+  return {name,
+          type_of(tensor),
+          shape,
+          checkpoint::whole(shape),
           {static_cast<const std::byte*>(tensor.const_data_ptr()), tensor.nbytes()}};
 }
 

@@ -89,7 +89,8 @@ std::vector<TestModel> test_models() {
 
 Batch odd_batch(const spec::Model& model) {
   at::manual_seed(3);
-  Batch batch = plain_batch(at::randint(0, model.vocab, {2, 38}, at::kLong), model.bigram_embeddings);
+  Batch batch =
+      plain_batch(at::randint(0, model.vocab, {2, 38}, at::kLong), model.bigram_embeddings);
   for (std::int64_t i = 12; i < 37; ++i) {
     batch.start[i] = 12;
     batch.position[i] = i - 12;

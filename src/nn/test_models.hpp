@@ -15,8 +15,8 @@ struct TestModel {
 };
 std::vector<TestModel> test_models();
 
-// Two sequences of 37 positions, a document boundary inside the first, three rows that do not count:
-// 71 that do.
+// Two sequences of 37 positions, a document boundary inside the first, three rows that do not
+// count: 71 that do.
 Batch odd_batch(const spec::Model& model);
 
 // Drawn weights, and norms, biases and tables away from one and zero: or their part in a product

@@ -37,8 +37,8 @@ std::string speed(double tokens_per_s) {
 void TrainReport::hear(const wire::StepMetrics& metrics) {
   last_ = metrics;
   if (metrics.loss) {
-    loss_smooth_ = loss_smooth_ ? (1 - smoothing) * *loss_smooth_ + smoothing * *metrics.loss
-                                : *metrics.loss;
+    loss_smooth_ =
+        loss_smooth_ ? (1 - smoothing) * *loss_smooth_ + smoothing * *metrics.loss : *metrics.loss;
   }
   if (metrics.loss_validation) validation_ = metrics.loss_validation;
   seconds_ += metrics.step_time_s.value_or(0);
@@ -96,7 +96,8 @@ std::string TrainReport::step_line() const {
   std::string line = fmt::format("step {:>6}   loss {:6.3f}   validation {:6.3f}", last_.step,
                                  loss_smooth_.value_or(0), *last_.loss_validation);
   if (seconds_ > 0) line += fmt::format("   {:>16}", speed(tokens_ / seconds_));
-  if (last_.gemm_share) line += fmt::format("   {:3.0f} % of the GEMM peak", 100 * *last_.gemm_share);
+  if (last_.gemm_share)
+    line += fmt::format("   {:3.0f} % of the GEMM peak", 100 * *last_.gemm_share);
   if (last_.time_s) line += fmt::format("   {}", written(Seconds::of(*last_.time_s)));
   return line + "\n";
 }
@@ -117,8 +118,9 @@ std::string TrainReport::end() const {
     out += ".\n";
   }
   if (ended_ == "stopped") {
-    return out + fmt::format("Stopped and saved behind step {} of {}. To go on:\n  celere train {}\n",
-                             last_.step, total_steps_, run_);
+    return out +
+           fmt::format("Stopped and saved behind step {} of {}. To go on:\n  celere train {}\n",
+                       last_.step, total_steps_, run_);
   }
   return out + fmt::format("All is in {}. Ask it something:\n  celere ask --run {} \"...\"\n",
                            directory_, directory_);

@@ -19,7 +19,8 @@ class TrainReport {
   // A line that stays, or nothing.
   std::string hear(const wire::Event& event);
 
-  // "step 120/800  loss 3.214  validation 3.401  12.3 k tokens/s  71 % of the GEMM peak  1 min left"
+  // "step 120/800  loss 3.214  validation 3.401  12.3 k tokens/s  71 % of the GEMM peak  1 min
+  // left"
   std::string live_line() const;
   // A line that stays for a step, where it was validated; else nothing.
   std::string step_line() const;

@@ -12,7 +12,7 @@
 namespace celere::tokens {
 namespace {
 
-constexpr std::uint64_t bucket_bytes = 16'000'000;
+constexpr std::uint64_t bucket_bytes = 4'000'000;
 constexpr std::size_t waiting_bytes = std::size_t{16} << 20;  // of all buckets together
 
 }  // namespace

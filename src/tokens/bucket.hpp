@@ -17,7 +17,7 @@
 
 namespace celere::tokens {
 
-// Of so many bytes of input: about 16 MB a bucket, 8 to 4096 of them.
+// Of so many bytes of input: about 4 MB a bucket, 8 to 4096 of them.
 std::size_t bucket_count(std::uint64_t bytes);
 std::string bucket_name(std::size_t bucket);
 

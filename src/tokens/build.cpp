@@ -253,6 +253,14 @@ Status Build::tokenise(const Tokenizer& tokenizer, const Filters& filters) {
   std::atomic<std::uint64_t> encoded = 0, tokens = 0, kept = 0, done = 0;
   std::mutex mutex;
   std::optional<Error> first_error;
+  std::vector<Encoder> idle;  // their memory of words is worth keeping from bucket to bucket
+  const auto take_encoder = [&] {
+    const std::lock_guard lock(mutex);
+    if (idle.empty()) return Encoder(tokenizer);
+    Encoder encoder = std::move(idle.back());
+    idle.pop_back();
+    return encoder;
+  };
   const auto make = [&](std::size_t bucket) -> Status {
     const std::string path = building_ + "/" + part_name(bucket);
     if (files_.exists(path) && Part::open(path, plan_).ok()) {
@@ -260,10 +268,14 @@ Status Build::tokenise(const Tokenizer& tokenizer, const Filters& filters) {
       return Done{};
     }
     ASSIGN_OR_RETURN(const BucketContent content, load(bucket, filters));
-    Encoder encoder(tokenizer);
+    Encoder encoder = take_encoder();
     const PartBytes part = make_part(content, plan_, data_.seed, type, encoder);
     encoded += part.encoded_bytes;
     tokens += part.encoded_tokens;
+    {
+      const std::lock_guard lock(mutex);
+      idle.push_back(std::move(encoder));
+    }
     return files_.write(path, part.bytes);
   };
   ThreadPool pool(options_.threads);

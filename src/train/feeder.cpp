@@ -30,8 +30,7 @@ void put_sample(nn::Batch& batch, std::int64_t sequence, const std::vector<std::
   std::int64_t* token = batch.tokens.mutable_data_ptr<std::int64_t>() + first;
   std::int64_t* target = batch.targets.mutable_data_ptr<std::int64_t>() + first;
   std::int32_t* position = batch.position.mutable_data_ptr<std::int32_t>() + first;
-  std::int64_t* pair =
-      bigrams > 0 ? batch.pairs.mutable_data_ptr<std::int64_t>() + first : nullptr;
+  std::int64_t* pair = bigrams > 0 ? batch.pairs.mutable_data_ptr<std::int64_t>() + first : nullptr;
   for (std::int64_t i = 0; i < batch.length; ++i) {
     const auto at = static_cast<std::size_t>(i);
     token[i] = tokens[at];

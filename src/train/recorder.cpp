@@ -31,7 +31,8 @@ void Recorder::event(const std::string& name, const std::vector<wire::EventField
                      bool durable) {
   complain(events_.append(name, fields));
   if (durable) complain(events_.sync());
-  say_(line_of("event", wire::written_json(wire::Event{written_utc(clock_->wall()), name, fields})));
+  say_(
+      line_of("event", wire::written_json(wire::Event{written_utc(clock_->wall()), name, fields})));
 }
 
 void Recorder::complain(const Status& status) {

@@ -1,5 +1,5 @@
-// What a training leaves behind while it runs: metrics.jsonl, events.jsonl, TensorBoard's files, and
-// a line of JSON for each on the worker's output, which celere shows.
+// What a training leaves behind while it runs: metrics.jsonl, events.jsonl, TensorBoard's files,
+// and a line of JSON for each on the worker's output, which celere shows.
 //
 // Lines have a key "kind": "event" with what stands in events.jsonl, or "step" with what stands in
 // metrics.jsonl.
@@ -24,8 +24,8 @@ class Recorder {
   using Say = std::function<void(const std::string& line)>;
 
   // Continues what the directory holds. The clock must outlive it. Errors: io.
-  static Result<Recorder> open(Files& files, const Clock& clock, const wire::RunDirectory& directory,
-                               Say say);
+  static Result<Recorder> open(Files& files, const Clock& clock,
+                               const wire::RunDirectory& directory, Say say);
 
   // A disk that takes no more does not end a training: what could not be written is said once.
   void step(const wire::StepMetrics& metrics);

@@ -35,19 +35,20 @@ Result<spec::Precision> choose_precision(const spec::Run& run, const spec::Chip&
   }
   const auto narrow = rate(chip, spec::Precision::bf16), wide = rate(chip, spec::Precision::fp32);
   if (narrow && wide && *narrow < *wide) {
-    return refused(run, "train.precision",
-                   fmt::format("{} multiplies bf16 at {:.1f} GFLOP/s and fp32 at {:.1f}: write fp32, "
-                               "or \"auto\"",
-                               chip.title, *narrow * 1e-9, *wide * 1e-9));
+    return refused(
+        run, "train.precision",
+        fmt::format("{} multiplies bf16 at {:.1f} GFLOP/s and fp32 at {:.1f}: write fp32, "
+                    "or \"auto\"",
+                    chip.title, *narrow * 1e-9, *wide * 1e-9));
   }
   return run.precision;
 }
 
 Status check_layout(const spec::Run& run) {
   const spec::LayoutWish& wish = run.layout;
-  for (const auto& [name, degree] : {std::pair("tp", wish.tp), std::pair("cp", wish.cp),
-                                     std::pair("pp", wish.pp), std::pair("dp", wish.dp),
-                                     std::pair("ep", wish.ep), std::pair("vpp", wish.vpp)}) {
+  for (const auto& [name, degree] :
+       {std::pair("tp", wish.tp), std::pair("cp", wish.cp), std::pair("pp", wish.pp),
+        std::pair("dp", wish.dp), std::pair("ep", wish.ep), std::pair("vpp", wish.vpp)}) {
     if (degree.value_or(1) > 1) {
       return refused(run, fmt::format("layout.{}", name),
                      fmt::format("{} needs more than the one rank that trains here", *degree));
@@ -69,8 +70,8 @@ double flops_per_token(const spec::Model& model, std::int64_t sequence) {
   }
   if (model.tied_embeddings) weights += static_cast<double>(model.vocab) * model.hidden;
   const spec::Attention& a = model.attention;
-  const double attention = 3.0 * static_cast<double>(sequence) * model.layers * a.heads *
-                           (a.head_dim + a.value_dim);
+  const double attention =
+      3.0 * static_cast<double>(sequence) * model.layers * a.heads * (a.head_dim + a.value_dim);
   return 6 * weights + attention;
 }
 
@@ -85,10 +86,10 @@ Result<Setup> make_setup(spec::Run run, const spec::Catalog& catalog) {
   ASSIGN_OR_RETURN(const spec::Cluster cluster, catalog.cluster(run.cluster_name));
   ASSIGN_OR_RETURN(const spec::Chip chip, catalog.chip(cluster.chip));
   ASSIGN_OR_RETURN(const spec::Precision precision, choose_precision(run, chip));
-  const double tokens =
-      run.tokens ? run.tokens->in_base()
-                 : run.compute->in_base() /
-                       (6 * static_cast<double>(spec::count_parameters(model).active));
+  const double tokens = run.tokens
+                            ? run.tokens->in_base()
+                            : run.compute->in_base() /
+                                  (6 * static_cast<double>(spec::count_parameters(model).active));
   ASSIGN_OR_RETURN(Steps steps, Steps::make(run.batch, run.sequence, tokens));
   if (model.position == spec::Position::learned && run.sequence > model.context) {
     return refused(run, "train.sequence",
@@ -99,9 +100,14 @@ Result<Setup> make_setup(spec::Run run, const spec::Catalog& catalog) {
   const std::int64_t micro = run.layout.micro_batch
                                  ? *run.layout.micro_batch
                                  : std::max<std::int64_t>(1, micro_batch_tokens / run.sequence);
-  Setup setup{.run = std::move(run), .model = std::move(model), .precision = precision,
-              .types = {}, .steps = std::move(steps), .micro_batch = std::min(micro, batch),
-              .product_peak = rate(chip, precision), .flops_per_token = 0};
+  Setup setup{.run = std::move(run),
+              .model = std::move(model),
+              .precision = precision,
+              .types = {},
+              .steps = std::move(steps),
+              .micro_batch = std::min(micro, batch),
+              .product_peak = rate(chip, precision),
+              .flops_per_token = 0};
   setup.types.compute = precision == spec::Precision::bf16 ? at::kBFloat16 : at::kFloat;
   setup.flops_per_token = flops_per_token(setup.model, setup.run.sequence);
   return setup;

@@ -25,7 +25,8 @@ struct Setup {
 };
 
 // Errors: not_found, and bad_input by file and key: a model that is not known whole, a precision
-// that this machine's processor does badly or not at all, a layout of more than one rank, no [data].
+// that this machine's processor does badly or not at all, a layout of more than one rank, no
+// [data].
 Result<Setup> make_setup(spec::Run run, const spec::Catalog& catalog);
 
 // 6 FLOP for each weight that a token passes (the head among them, lookups not), and the scores and

@@ -1,6 +1,6 @@
 // Which samples each step of a training takes: a pure function of the batch (fixed, or a ramp over
-// consumed tokens) and the number of tokens. A step takes as many samples as the phase says in which
-// it begins; the training ends with the first step that reaches its tokens.
+// consumed tokens) and the number of tokens. A step takes as many samples as the phase says in
+// which it begins; the training ends with the first step that reaches its tokens.
 #pragma once
 
 #include <cstdint>

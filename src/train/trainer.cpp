@@ -73,9 +73,10 @@ Result<std::unique_ptr<Trainer>> Trainer::make(Setup setup, TrainerOptions optio
   }
   const std::int32_t vocabulary = training.tokenizer().vocabulary();
   if (vocabulary > setup.model.vocab) {
-    return bad_input(fmt::format("{}: model.vocab: {} entries are fewer than the {} of the corpus' "
-                                 "tokenizer in {}",
-                                 setup.run.file, setup.model.vocab, vocabulary, options.corpus));
+    return bad_input(
+        fmt::format("{}: model.vocab: {} entries are fewer than the {} of the corpus' "
+                    "tokenizer in {}",
+                    setup.run.file, setup.model.vocab, vocabulary, options.corpus));
   }
   std::unique_ptr<Trainer> trainer(new Trainer(std::move(setup), std::move(options), world,
                                                table_here(), std::move(training),
@@ -185,8 +186,8 @@ double Trainer::validation_loss() const {
   const auto available = static_cast<std::int64_t>(validation_->epoch_samples());
   const std::int64_t count = std::min(setup_.run.validation, available);
   // The same samples each time: a cursor of its own, at its beginning.
-  const GlobalBatch batch = make_batch(*validation_, {}, {0, count}, setup_.micro_batch,
-                                       setup_.model.bigram_embeddings);
+  const GlobalBatch batch =
+      make_batch(*validation_, {}, {0, count}, setup_.micro_batch, setup_.model.bigram_embeddings);
   double sum = 0;
   for (const nn::Batch& part : batch.micro_batches) {
     sum += decoder_.loss(part, {.head = 1, .balance = 0}).head.item<double>();
@@ -223,10 +224,11 @@ void Trainer::report_save() {
                           {{"step", report->step}, {"error", report->failed->message}}, true);
     return;
   }
-  world_.recorder.event("checkpoint_saved", {{"step", report->step},
-                                             {"bytes", report->bytes},
-                                             {"blocking_time_s", report->blocking.in_base()},
-                                             {"write_time_s", report->writing.in_base()}},
+  world_.recorder.event("checkpoint_saved",
+                        {{"step", report->step},
+                         {"bytes", report->bytes},
+                         {"blocking_time_s", report->blocking.in_base()},
+                         {"write_time_s", report->writing.in_base()}},
                         true);
 }
 
@@ -236,8 +238,8 @@ wire::StepMetrics Trainer::metrics_of(const StepResult& result, const GlobalBatc
   const double speed = tokens / step.in_base();
   speed_ = speed_ == 0 ? speed : (1 - smoothing) * speed_ + smoothing * speed;
   const StepSamples end = setup_.steps.at(setup_.steps.total() - 1);
-  const auto left = static_cast<double>((end.first + end.count - batch.samples.first -
-                                         batch.samples.count) * setup_.run.sequence);
+  const auto left = static_cast<double>(
+      (end.first + end.count - batch.samples.first - batch.samples.count) * setup_.run.sequence);
   wire::StepMetrics m;
   m.step = step_;
   m.time_s = (time_before_ + (world_.clock.now() - begin_)).in_base();

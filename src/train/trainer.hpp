@@ -1,7 +1,8 @@
 // One training, from where its last good checkpoint left it to its end:
 //
 //   for each step: batch (made ahead), for each micro-batch forward and backward, clip, update
-//   now and then: validation, a checkpoint (in the background), and after each step a line of metrics
+//   now and then: validation, a checkpoint (in the background), and after each step a line of
+//   metrics
 //
 // The loss of a step is the mean over all predictions that count in the global batch, whatever the
 // micro-batches. Everything that decides the weights (samples, rates, seeds) is a function of the

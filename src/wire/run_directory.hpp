@@ -5,6 +5,7 @@
 //     events.jsonl        what happened (wire/events.hpp)
 //     metrics.jsonl       one line a step (wire/metrics.hpp)
 //     checkpoints/        (checkpoint/)
+//     tokenizer/          a copy of the corpus' (tokens/tokenizer.hpp), to answer with
 //     data/               shards that were made for this run
 //     tensorboard/        event files for TensorBoard (wire/tensorboard.hpp)
 //     report.html
@@ -30,6 +31,7 @@ struct RunDirectory {
   std::string events() const { return folder + "/events.jsonl"; }
   std::string metrics() const { return folder + "/metrics.jsonl"; }
   std::string checkpoints() const { return folder + "/checkpoints"; }
+  std::string tokenizer() const { return folder + "/tokenizer"; }
   std::string data() const { return folder + "/data"; }
   std::string tensorboard() const { return folder + "/tensorboard"; }
   std::string report() const { return folder + "/report.html"; }

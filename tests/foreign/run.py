@@ -76,6 +76,7 @@ def write_texts(file):
 def ours(build, *arguments):
     """Runs celere without the libraries of others and returns what it prints."""
     environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "LD_LIBRARY_PATH")}
+    environment["XDG_CONFIG_HOME"] = str(build / "foreign-config")   # where celere train keeps what it measures of the machine
     done = subprocess.run([str(build / "celere"), *map(str, arguments)], cwd=ROOT, env=environment, capture_output=True, text=True)
     if done.returncode != 0:
         sys.exit(f"celere {' '.join(map(str, arguments))} exited with {done.returncode}\n{done.stdout}{done.stderr}")
@@ -95,7 +96,7 @@ def flip_byte(file, place):
 
 
 def spoil_fixtures(folder):
-    flip_byte(folder / "gpt2-tiny.safetensors", -2)   # an exponent of the last number
+    flip_byte(folder / "gpt2-tiny.safetensors", -2)   # of the last number, a bit that changes it by a hundredth
 
 
 def spoil_corpus(folder):
@@ -140,8 +141,8 @@ def main():
                 continue
             spoil(folder / "fixtures" if spoil is spoil_fixtures else folder)
             code, text = judge(*arguments)
-            if code == 0:
-                faults.append(f"{arguments[0]} says yes to what {spoil.__name__} left")
+            if code == 0 or "Traceback" in text:
+                faults.append(f"{arguments[0]} after {spoil.__name__}: exit code {code} and {text!r}, and a clear no was wanted")
     sys.exit("\n".join(faults) if faults else 0)
 
 

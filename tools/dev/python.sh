@@ -81,7 +81,7 @@ foreign_python() { python_of "$(foreign_folder)" "$@"; }
 test_foreign() {   # with the programs of others; a test that lacks its input fails
   make_foreign
   say "What programs of others say of ours"
-  configure_and_build release celere
+  build_worker
   foreign_python tests/foreign/run.py
 }
 
@@ -93,5 +93,6 @@ test_foreign_if_there() {
 bench_peers() {   # [arguments of bench/peers/run.py]
   missing_packages libpython3-dev | grep -q . && install_packages libpython3-dev   # torch.compile builds against it
   make_foreign
+  build_worker
   foreign_python bench/peers/run.py "$@"
 }

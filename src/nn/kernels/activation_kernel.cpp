@@ -1,8 +1,8 @@
 // Activations of an MLP, and the product of a gated one, in one pass.
 //
-//   gelu          x (1 + tanh(u)) / 2 = x s(2u),  u = sqrt(2/pi) (x + 0.044715 x^3)   [Hendrycks 2016]
-//   relu-squared  max(x, 0)^2                                                   [So et al. 2021]
-//   silu          x s(x),   s(x) = 1 / (1 + exp(-x))
+//   gelu          x (1 + tanh(u)) / 2 = x s(2u),  u = sqrt(2/pi) (x + 0.044715 x^3)   [Hendrycks
+//   2016] relu-squared  max(x, 0)^2                                                   [So et al.
+//   2021] silu          x s(x),   s(x) = 1 / (1 + exp(-x))
 //
 // A gated MLP multiplies by its second branch [Shazeer 2020].
 #include "nn/kernels/vector.hpp"

@@ -1,7 +1,9 @@
-// Causal attention inside documents, for sequences whose scores of a block of queries fit the cache.
+// Causal attention inside documents, for sequences whose scores of a block of queries fit the
+// cache.
 //
 //   P = softmax(scale Q K' + mask)      O = P V
-//   dV = P' dO     dP = dO V'     dS = P (dP - rowsum(dO O))     dQ = scale dS K     dK = scale dS' Q
+//   dV = P' dO     dP = dO V'     dS = P (dP - rowsum(dO O))     dQ = scale dS K     dK = scale dS'
+//   Q
 //
 // The backward pass makes P anew from the sums that the forward pass kept [Dao et al. 2022]. Blocks
 // of queries meet only the keys from the first document in the block to its last query. Everything
@@ -168,7 +170,8 @@ Held laid_out(const Attend<T>& f) {
   return held;
 }
 
-// dS of one row, from P, dP and rowsum(dO O); all that lies outside the mask stays zero, since P is.
+// dS of one row, from P, dP and rowsum(dO O); all that lies outside the mask stays zero, since P
+// is.
 inline void slopes_of(const float* probability, float* slope, std::int64_t keys, float delta,
                       float scale) {
   const Vec shift(delta), factor(scale);

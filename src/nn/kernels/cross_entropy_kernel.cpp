@@ -94,8 +94,8 @@ void cross_entropy(const CrossEntropy<T>& f, Rows rows) {
     to_gradient(row, f.vocab, shape, log_sum, f.scale);
     const float relative = f.soft_cap == 0 ? 0 : target / f.soft_cap;
     const float probability = std::exp(target - log_sum);
-    row[f.target[r]] = static_cast<T>((probability - 1) * f.scale * f.logit_scale *
-                                      (1 - relative * relative));
+    row[f.target[r]] =
+        static_cast<T>((probability - 1) * f.scale * f.logit_scale * (1 - relative * relative));
   }
 }
 

@@ -42,8 +42,8 @@ struct NormBackward {
   const float* weight = nullptr;
   const float* inverse = nullptr;
   const float* mean = nullptr;
-  float* gradient_sum = nullptr;    // [rows, width]: what x gets
-  T* gradient_branch = nullptr;     // the same in T, or nothing
+  float* gradient_sum = nullptr;     // [rows, width]: what x gets
+  T* gradient_branch = nullptr;      // the same in T, or nothing
   float* gradient_weight = nullptr;  // [width], added to
   float* gradient_bias = nullptr;    // [width], added to, or nothing
   std::int64_t width = 0;
@@ -55,9 +55,9 @@ template <typename T>
 struct Rotary {
   const T* x = nullptr;  // [rows, heads * dim]
   T* out = nullptr;
-  const float* weight = nullptr;        // [dim] of the norm, or nothing
-  float* inverse = nullptr;             // [rows, heads], with a weight
-  const float* cosine = nullptr;        // [positions, rotated / 2]
+  const float* weight = nullptr;  // [dim] of the norm, or nothing
+  float* inverse = nullptr;       // [rows, heads], with a weight
+  const float* cosine = nullptr;  // [positions, rotated / 2]
   const float* sine = nullptr;
   const std::int32_t* position = nullptr;  // [rows]
   std::int64_t heads = 0, dim = 0, rotated = 0;
@@ -99,10 +99,10 @@ struct CrossEntropy {
 // heads within a sequence. Position i of a sequence sees positions [start[i], i].
 template <typename T>
 struct Attend {
-  const T* q = nullptr;  // [sequences * length, heads * dim]
-  const T* k = nullptr;  // [sequences * length, kv_heads * dim]
-  const T* v = nullptr;  // [sequences * length, kv_heads * value_dim]
-  T* out = nullptr;      // [sequences * length, heads * value_dim]
+  const T* q = nullptr;                 // [sequences * length, heads * dim]
+  const T* k = nullptr;                 // [sequences * length, kv_heads * dim]
+  const T* v = nullptr;                 // [sequences * length, kv_heads * value_dim]
+  T* out = nullptr;                     // [sequences * length, heads * value_dim]
   float* log_sum = nullptr;             // [sequences * length, heads]: of exp(score)
   const std::int32_t* start = nullptr;  // [sequences * length]
   std::int64_t length = 0, heads = 0, kv_heads = 0, dim = 0, value_dim = 0;

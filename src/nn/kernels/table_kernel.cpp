@@ -21,7 +21,10 @@ TypedTable<T> typed() {
 const Table& table();
 const Table& table() {
   static const Table all = [] {
-    Table out{.f32 = typed<float>(), .bf16 = typed<BFloat16>(), .adamw = {}, .add_bf16 = {},
+    Table out{.f32 = typed<float>(),
+              .bf16 = typed<BFloat16>(),
+              .adamw = {},
+              .add_bf16 = {},
               .sum_of_squares = {}};
     add_flat(out);
     return out;
