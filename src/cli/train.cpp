@@ -25,6 +25,8 @@ extern "C" void count_interrupt(int /*signal*/) { ++interrupts; }
 
 int exit_code_of(const Ending& ending, const std::string& errors) {
   if (ending.code == exit_fine || ending.code == exit_no) return *ending.code;
+  if (ending.code == exit_wrong)
+    return complain(errors.substr(0, errors.find_last_not_of('\n') + 1));
   return complain(fmt::format("the worker ended with {}\n{}", written(ending), errors));
 }
 

@@ -49,6 +49,7 @@ std::string TrainReport::hear(const wire::Event& event) {
   if (event.event == "started") {
     total_steps_ = number(event, "total_steps");
     first_step_ = number(event, "step");
+    if (first_step_ == total_steps_) return fmt::format("all {} steps are done\n", total_steps_);
     return fmt::format(
         "{:.2f} M parameters in {}, {} threads, {} kernels; {:.2f} M tokens of text; steps {} to "
         "{}\n",
