@@ -362,7 +362,11 @@ Result<BuildReport> Build::run() {
   ASSIGN_OR_RETURN(made_from_, hash_of_making(files_, data_, inputs_));
   ASSIGN_OR_RETURN(const Filters filters, Filters::make(files_, data_.filters));
   ASSIGN_OR_RETURN(const bool up_to_date, is_up_to_date());
-  if (up_to_date) return std::move(report_);
+  if (up_to_date) {  // killed behind its last step, the build before left its workshop
+    std::error_code error;
+    std::filesystem::remove_all(building_, error);
+    return std::move(report_);
+  }
   RETURN_IF_ERROR(files_.make_folder(building_));
   const auto timed = [this](Seconds& time, const std::function<Status()>& work) -> Status {
     const Instant begin = clock_.now();

@@ -19,7 +19,7 @@ constexpr double long_run = 8;
 std::string name_of(at::ScalarType type) { return type == at::kFloat ? "fp32" : "bf16"; }
 
 // Not zeros, which a processor may multiply faster.
-at::Tensor filled(std::vector<std::int64_t> shape, at::ScalarType type) {
+at::Tensor filled(const std::vector<std::int64_t>& shape, at::ScalarType type) {
   return at::full(shape, 0.125, at::TensorOptions(type));
 }
 

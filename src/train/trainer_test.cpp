@@ -86,8 +86,9 @@ class TrainerTest : public testing::Test {
     }
     ASSERT_TRUE(files_->write(folder_ + "/facts.jsonl", facts).ok());
     const spec::Run run = parsed(1280, 0.01);
-    const auto built =
-        tokens::build_corpus(*files_, clock_, *run.data, {.folder = folder_ + "/corpus"});
+    tokens::BuildOptions options;
+    options.folder = folder_ + "/corpus";
+    const auto built = tokens::build_corpus(*files_, clock_, *run.data, options);
     ASSERT_TRUE(built.ok()) << built.error().text();
   }
   void TearDown() override { std::filesystem::remove_all(folder_); }

@@ -9,9 +9,8 @@ using testing::HasSubstr;
 
 // The line by hand, as docs would show it.
 TEST(Measurement, a_line_is_read_to_its_numbers_and_written_back) {
-  const std::string line =
-      R"({"kind":"product","precision":"bf16","m":128,"n":512,"k":2048,)"
-      R"("flop_per_s":250000000000.0})";
+  const std::string line = R"({"kind":"product","precision":"bf16","m":128,"n":512,"k":2048,)"
+                           R"("flop_per_s":250000000000.0})";
   const auto measurement = parse_measurement(line);
   ASSERT_TRUE(measurement.ok()) << measurement.error().text();
   const ProductMeasured right{
