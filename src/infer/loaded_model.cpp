@@ -84,9 +84,13 @@ Result<spec::Model> askable_model(const spec::Run& run, const spec::Catalog& cat
 
 Result<tokens::Tokenizer> tokenizer_of(const Files& files, const std::string& folder,
                                        const spec::Model& model) {
-  ASSIGN_OR_RETURN(tokens::Tokenizer tokenizer,
-                   tokens::Tokenizer::load(files, folder)
-                       .during("loading the tokenizer, which a training puts into its folder"));
+  if (files.list(folder).empty()) {
+    return Error{
+        ErrorCode::not_found,
+        fmt::format("{}: there is no tokenizer; celere train copies the corpus' there", folder),
+        {}};
+  }
+  ASSIGN_OR_RETURN(tokens::Tokenizer tokenizer, tokens::Tokenizer::load(files, folder));
   if (tokenizer.vocabulary() > model.vocab) {
     return bad_input(fmt::format("{}: has {} tokens, the model {} (model.vocab)", folder,
                                  tokenizer.vocabulary(), model.vocab));
