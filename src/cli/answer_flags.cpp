@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <limits>
-
 namespace celere::cli {
 
 void add_answer_flags(CLI::App& verb, AnswerFlags& flags) {
@@ -19,14 +17,14 @@ void add_answer_flags(CLI::App& verb, AnswerFlags& flags) {
       ->check(CLI::Range(1e-9, 1.0));
   verb.add_option("--top-k", flags.top_k, "draw among so many likeliest tokens; 0: all")
       ->capture_default_str()
-      ->check(CLI::Range(0, std::numeric_limits<int>::max()));
+      ->check(CLI::Range(0, 1'000'000));
   verb.add_option("--seed", flags.seed, "of what is drawn")->capture_default_str();
   verb.add_option("--max-tokens", flags.tokens_max, "of an answer")
       ->capture_default_str()
-      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 40));
+      ->check(CLI::Range(1, 1'000'000));
   verb.add_option("--recall", flags.recall,
                   "count how many of so many trained questions are answered to the word")
-      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 40));
+      ->check(CLI::Range(1, 10'000'000));
   verb.add_option("--corpus", flags.corpus,
                   "with --recall: where the questions are (default: the corpus of the run file)");
   verb.add_flag("--json", flags.json, "print JSON, one line an answer");

@@ -35,6 +35,7 @@ int run_ask(const Flags& flags, const Common& common) {
   for (const std::string& question : flags.questions) {
     command.arguments.push_back("--question=" + question);
   }
+  if (flags.threads > 0) command.arguments.push_back(fmt::format("--threads={}", flags.threads));
   command.threads = flags.threads;
   command.foreground = true;
   // Ctrl-C is for the worker: it stops an answer, and we go on waiting.
@@ -59,7 +60,8 @@ void add_ask(CLI::App& app, Common& common) {
   verb->add_option(
       "--run", flags->run,
       "a run file or run directory (default: the newest below runs/ with a checkpoint)");
-  verb->add_option("--threads", flags->threads, "how many threads compute (default: all cores)")
+  verb->add_option("--threads", flags->threads,
+                   "how many threads compute (default: one for a small model, else all cores)")
       ->check(CLI::Range(1, 1024));
   add_answer_flags(*verb, flags->answer);
   verb->callback([flags, &common] { common.exit_code = run_ask(*flags, common); });

@@ -84,9 +84,13 @@ Result<spec::Model> askable_model(const spec::Run& run, const spec::Catalog& cat
 
 Result<tokens::Tokenizer> tokenizer_of(const Files& files, const std::string& folder,
                                        const spec::Model& model) {
-  ASSIGN_OR_RETURN(tokens::Tokenizer tokenizer,
-                   tokens::Tokenizer::load(files, folder)
-                       .during("loading the tokenizer, which a training puts into its folder"));
+  if (files.list(folder).empty()) {
+    return Error{
+        ErrorCode::not_found,
+        fmt::format("{}: there is no tokenizer; celere train copies the corpus' there", folder),
+        {}};
+  }
+  ASSIGN_OR_RETURN(tokens::Tokenizer tokenizer, tokens::Tokenizer::load(files, folder));
   if (tokenizer.vocabulary() > model.vocab) {
     return bad_input(fmt::format("{}: has {} tokens, the model {} (model.vocab)", folder,
                                  tokenizer.vocabulary(), model.vocab));
@@ -108,8 +112,7 @@ Result<LoadedModel> load_model(const checkpoint::Storage& storage, const spec::C
                    tokenizer_of(storage.files(), options.directory.tokenizer(), model));
   const nn::Types types{at::kFloat, at::kFloat};
   auto parameters = std::make_unique<nn::Parameters>(model, types, at::kCPU);
-  RETURN_IF_ERROR(nn::load(chosen.checkpoint, *parameters, nullptr)
-                      .during(fmt::format("loading {}", chosen.checkpoint.folder())));
+  RETURN_IF_ERROR(nn::load(chosen.checkpoint, *parameters, nullptr));
   const nn::kernels::Capability here = nn::kernels::capability_here();
   const nn::kernels::Table* table =
       here == nn::kernels::Capability::plain ? nullptr : &nn::kernels::table_of(here);

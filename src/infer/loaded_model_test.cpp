@@ -98,6 +98,8 @@ TEST_F(Loading, says_what_is_missing) {
   EXPECT_THAT(error("15"), HasSubstr("has those of the steps 20, 10"));
   ASSERT_TRUE(files_->remove(directory_.tokenizer() + "/tokenizer.json").ok());
   EXPECT_THAT(error(), HasSubstr(directory_.tokenizer()));
+  std::filesystem::remove_all(directory_.tokenizer());
+  EXPECT_THAT(error(), HasSubstr("there is no tokenizer"));
   ASSERT_TRUE(files_->remove(directory_.run_file()).ok());
   EXPECT_THAT(error(), HasSubstr("run.toml"));
 }
