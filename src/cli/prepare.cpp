@@ -43,7 +43,7 @@ Status prepare_machine(const Common& common, bool quiet, Files& files, Processes
 // The tokenizer goes with the run, which answers without its corpus.
 Status copy_tokenizer(const std::string& corpus, const wire::RunDirectory& directory,
                       Files& files) {
-  const std::string from = corpus + "/tokenizer", to = directory.folder + "/tokenizer";
+  const std::string from = corpus + "/tokenizer", to = directory.tokenizer();
   RETURN_IF_ERROR(files.make_folder(to));
   for (const std::string& name : files.list(from)) {
     ASSIGN_OR_RETURN(const std::string content, files.read(fmt::format("{}/{}", from, name)));

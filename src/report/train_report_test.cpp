@@ -48,8 +48,8 @@ TEST(TrainReport, smooths_the_loss_and_keeps_the_validation) {
   report.hear(step(2, 2));
   EXPECT_EQ(report.step_line(), "");
   EXPECT_EQ(report.live_line(),
-            "step 2/100  loss 3.900  validation 4.250  2048 tokens/s  71 % of the GEMM peak  40.0 s "
-            "left");
+            "step 2/100  loss 3.900  validation 4.250  2048 tokens/s  71 % of the GEMM peak  "
+            "40.0 s left");
 }
 
 // Two steps of half a second at 2,048 tokens/s: one second.
