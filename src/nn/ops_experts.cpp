@@ -1,6 +1,7 @@
 // The experts' MLPs: rows are sorted by expert, so each expert's part is a dense product.
 #include "nn/experts.hpp"
 #include "nn/function.hpp"
+#include "nn/products.hpp"
 
 namespace celere::nn {
 namespace {
@@ -25,7 +26,7 @@ at::Tensor grouped(const at::Tensor& x, const Parameter& weight,
   at::Tensor out = at::empty({x.size(0), weight.value.size(1)}, x.options());
   over_experts(counts, [&](std::int64_t e, std::int64_t first, std::int64_t count) {
     at::Tensor part = out.narrow(0, first, count);
-    at::mm_out(part, x.narrow(0, first, count), of_expert(weight, e).t());
+    product_into(part, x.narrow(0, first, count), of_expert(weight, e).t());
   });
   return out;
 }
@@ -38,7 +39,7 @@ void grouped_backward(const kernels::Table& table, const at::Tensor& dy, const a
     const at::Tensor dy_e = dy.narrow(0, first, count);
     at::Tensor dx_e = dx.narrow(0, first, count);
     if (first_term) {
-      at::mm_out(dx_e, dy_e, of_expert(weight, e));
+      product_into(dx_e, dy_e, of_expert(weight, e));
     } else {
       at::addmm_out(dx_e, dx_e, dy_e, of_expert(weight, e));
     }

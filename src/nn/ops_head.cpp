@@ -5,6 +5,7 @@
 // backward pass has nothing left to compute [the order of Liger-Kernel's fused linear
 // cross-entropy, 2024].
 #include "nn/function.hpp"
+#include "nn/products.hpp"
 
 namespace celere::nn {
 namespace {
@@ -19,6 +20,7 @@ struct HeadLoss : Function<HeadLoss> {
     const std::int64_t rows = x.size(0), vocab = words.weight->value.size(0);
     const std::int64_t chunk = std::clamp<std::int64_t>(chunk_elements / vocab, 64, 512);
     const at::Tensor weight = words.weight->compute.detach();
+    const at::Tensor weight_t = ready_for_product(weight.t(), rows);
     const at::Tensor gradient = gradient_of(*words.weight);
     at::Tensor losses = at::empty({rows}, x.options().dtype(at::kFloat));
     at::Tensor dx = with_gradient ? at::empty_like(x) : at::Tensor();
@@ -27,7 +29,7 @@ struct HeadLoss : Function<HeadLoss> {
       const std::int64_t count = std::min(chunk, rows - begin);
       const at::Tensor part = x.narrow(0, begin, count);
       at::Tensor logits = buffer.narrow(0, 0, count);
-      at::mm_out(logits, part, weight.t());
+      product_into(logits, part, weight_t);
       with_type(x.scalar_type(), [&]<typename T>(T) {
         kernels::CrossEntropy<T> f;
         f.logits = write<T>(logits);
@@ -43,7 +45,7 @@ struct HeadLoss : Function<HeadLoss> {
       });
       if (!with_gradient) continue;
       at::Tensor dx_part = dx.narrow(0, begin, count);
-      at::mm_out(dx_part, logits, weight);
+      product_into(dx_part, logits, weight);
       add_product(*table, gradient, logits.t(), part);
     }
     if (with_gradient) context->save_for_backward({dx});

@@ -2,6 +2,7 @@
 //
 //   y = x W' + b      dx = dy W      dW += dy' x      db += sum of dy
 #include "nn/function.hpp"
+#include "nn/products.hpp"
 
 namespace celere::nn {
 namespace {
@@ -14,8 +15,12 @@ struct Linear : Function<Linear> {
     remember(context, "bias", bias);
     remember(context, "table", table);
     const at::Tensor w = weight->compute.detach().t();
-    if (bias == nullptr) return at::mm(x, w);
-    return at::addmm(bias->compute.detach(), x, w);
+    if (bias != nullptr && x.scalar_type() != at::kFloat) {
+      return at::addmm(bias->compute.detach(), x, w);
+    }
+    at::Tensor y = product(x, w);
+    if (bias != nullptr) y.add_(bias->compute.detach());
+    return y;
   }
 
   static variable_list backward(AutogradContext* context, const variable_list& gradients) {
@@ -26,7 +31,7 @@ struct Linear : Function<Linear> {
     add_product(*remembered<kernels::Table>(context, "table"), gradient_of(*weight), dy.t(), x);
     if (bias != nullptr) gradient_of(*bias).add_(dy.sum(0, false, at::kFloat));
     at::Tensor dx;
-    if (context->needs_input_grad(0)) dx = at::mm(dy, weight->compute.detach());
+    if (context->needs_input_grad(0)) dx = product(dy, weight->compute.detach());
     return {dx, {}, {}, {}};
   }
 };
