@@ -18,6 +18,9 @@ if(CELERE_TORCH)
     ${CELERE_TORCH}/include ${CELERE_TORCH}/include/torch/csrc/api/include)
   target_link_directories(celere_torch INTERFACE ${CELERE_TORCH}/lib)
   target_link_libraries(celere_torch INTERFACE torch_cpu c10)
+  # at::parallel_for is a header: without OpenMP it is a serial loop. The runtime is the wheel's own libgomp.
+  target_compile_options(celere_torch INTERFACE -fopenmp)
+  target_link_options(celere_torch INTERFACE -fopenmp)
   # GCC 12 sees overflows, and uninitialized halves of intrinsics, in libtorch's inlined headers that are not there.
   target_compile_options(celere_torch INTERFACE -Wno-array-bounds -Wno-stringop-overflow -Wno-free-nonheap-object
     -Wno-uninitialized -fpch-preprocess)  # the last for ccache, which must see what a precompiled header holds
