@@ -3,7 +3,8 @@
 // In the forward pass, rows in chunks: logits, loss, the gradient in their place, and from it at
 // once the gradients of the rows and of the weight. So logits of one chunk exist at a time, and the
 // backward pass has nothing left to compute [the order of Liger-Kernel's fused linear
-// cross-entropy, 2024].
+// cross-entropy, 2024]. Rows that do not count are left out before: of questions and answers, that
+// is about half.
 #include "nn/function.hpp"
 #include "nn/products.hpp"
 
@@ -14,9 +15,13 @@ namespace {
 constexpr std::int64_t chunk_elements = 1 << 20;
 
 struct HeadLoss : Function<HeadLoss> {
-  static at::Tensor forward(AutogradContext* context, const at::Tensor& x, const HeadWords& words,
-                            const at::Tensor& targets, const at::Tensor& counted, double scale,
+  static at::Tensor forward(AutogradContext* context, const at::Tensor& all, const HeadWords& words,
+                            const at::Tensor& all_targets, const at::Tensor& counted, double scale,
                             bool with_gradient, const kernels::Table* table) {
+    const at::Tensor which = counted.nonzero().squeeze(1);
+    const bool whole = which.numel() == all.size(0);
+    const at::Tensor x = whole ? all : all.index_select(0, which);
+    const at::Tensor targets = whole ? all_targets : all_targets.index_select(0, which);
     const std::int64_t rows = x.size(0), vocab = words.weight->value.size(0);
     const std::int64_t chunk = std::clamp<std::int64_t>(chunk_elements / vocab, 64, 512);
     const at::Tensor weight = words.weight->compute.detach();
@@ -34,7 +39,6 @@ struct HeadLoss : Function<HeadLoss> {
         kernels::CrossEntropy<T> f;
         f.logits = write<T>(logits);
         f.target = read<std::int64_t>(targets) + begin;
-        f.counted = read<std::uint8_t>(counted) + begin;
         f.loss = write<float>(losses) + begin;
         f.vocab = vocab;
         f.logit_scale = static_cast<float>(words.logit_scale);
@@ -48,6 +52,7 @@ struct HeadLoss : Function<HeadLoss> {
       product_into(dx_part, logits, weight);
       add_product(*table, gradient, logits.t(), part);
     }
+    if (with_gradient && !whole) dx = at::zeros_like(all).index_copy_(0, which, dx);
     if (with_gradient) context->save_for_backward({dx});
     return losses.sum() * scale;
   }

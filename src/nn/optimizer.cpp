@@ -1,5 +1,7 @@
 #include "nn/optimizer.hpp"
 
+#include <algorithm>
+#include <atomic>
 #include <cmath>
 
 #include "nn/function.hpp"
@@ -129,32 +131,51 @@ void Optimizer::adamw_plain(const Entry& entry, double rate_factor, double gradi
   value.sub_(mean / correction1 / ((square / correction2).sqrt() + schedule_.epsilon), rate);
 }
 
+// Whole matrices are shared out among the threads: inside, each product is one thread's, which for
+// the widths of a layer beats a product shared by all, and no result depends on their number.
 void Optimizer::step_muon(double rate_factor, double gradient_scale) {
-  const spec::Muon& muon = schedule_.muon;
-  const double rate = muon.learning_rate * rate_factor;
+  struct Matrix {
+    at::Tensor momentum, gradient, value, compute;  // [rows, columns]; compute: empty, if value
+    double cost = 0;
+  };
+  std::vector<Matrix> matrices;
   for (const Entry& entry : muon_) {
     const Parameter& p = *entry.parameter;
-    const at::Tensor momentum =
-        momentum_.narrow(0, entry.offset, p.what.count()).view(p.what.shape);
-    const at::Tensor gradient = p.value.grad();
-    momentum.mul_(muon.momentum).add_(gradient, (1 - muon.momentum) * gradient_scale);
-    const at::Tensor ahead =
-        at::add(momentum * muon.momentum, gradient, (1 - muon.momentum) * gradient_scale);
-    const at::Tensor value = p.value.detach();
     const std::int64_t rows = p.what.shape[p.what.shape.size() - 2];
     const std::int64_t columns = p.what.shape.back();
-    const double stretch =
-        std::sqrt(std::max(1.0, static_cast<double>(rows) / static_cast<double>(columns)));
-    value.mul_(1 - rate * muon.weight_decay);
-    const at::Tensor matrices = ahead.view({-1, rows, columns});
-    const at::Tensor values = value.view({-1, rows, columns});
-    for (std::int64_t i = 0; i < matrices.size(0); ++i) {
-      values.select(0, i).sub_(
-          polar_factor(matrices.select(0, i), muon.iterations, parameters_.types().compute),
-          rate * stretch);
+    const auto shaped = [&](const at::Tensor& x) { return x.view({-1, rows, columns}); };
+    const at::Tensor momentum = shaped(momentum_.narrow(0, entry.offset, p.what.count()));
+    const at::Tensor gradient = shaped(p.value.grad());
+    const at::Tensor value = shaped(p.value.detach());
+    const bool copies = !p.compute.is_same(p.value);
+    const at::Tensor compute = copies ? shaped(p.compute.detach()) : at::Tensor();
+    const double cost = static_cast<double>(std::min(rows, columns)) * static_cast<double>(rows) *
+                        static_cast<double>(columns);
+    for (std::int64_t i = 0; i < value.size(0); ++i) {
+      matrices.push_back({momentum.select(0, i), gradient.select(0, i), value.select(0, i),
+                          copies ? compute.select(0, i) : at::Tensor(), cost});
     }
-    if (!p.compute.is_same(p.value)) p.compute.detach().copy_(value);
   }
+  // The large ones first, so that the threads end together.
+  std::stable_sort(matrices.begin(), matrices.end(),
+                   [](const Matrix& a, const Matrix& b) { return a.cost > b.cost; });
+  const spec::Muon& muon = schedule_.muon;
+  const double rate = muon.learning_rate * rate_factor;
+  std::atomic<std::size_t> next{0};
+  at::parallel_for(0, at::get_num_threads(), 1, [&](std::int64_t, std::int64_t) {
+    const at::NoGradGuard quiet;  // of this thread
+    for (std::size_t i = next++; i < matrices.size(); i = next++) {
+      const Matrix& m = matrices[i];
+      m.momentum.mul_(muon.momentum).add_(m.gradient, (1 - muon.momentum) * gradient_scale);
+      const at::Tensor ahead =
+          at::add(m.momentum * muon.momentum, m.gradient, (1 - muon.momentum) * gradient_scale);
+      const at::Tensor update = polar_factor(ahead, muon.iterations, parameters_.types().compute);
+      const double stretch = std::sqrt(std::max(
+          1.0, static_cast<double>(m.value.size(0)) / static_cast<double>(m.value.size(1))));
+      m.value.mul_(1 - rate * muon.weight_decay).sub_(update, rate * stretch);
+      if (m.compute.defined()) m.compute.copy_(m.value);
+    }
+  });
 }
 
 void Optimizer::step_sgd(double rate_factor, double gradient_scale) {
