@@ -13,6 +13,7 @@ namespace {
 const std::vector<std::string> source_kinds = {"text", "jsonl", "wordnet"};
 const std::vector<std::string> question_names = {"what-is", "define",   "kind-of",
                                                  "synonym", "opposite", "example"};
+const std::vector<std::string> loss_names = {"all", "answers"};
 constexpr int phrasings_max = 4;
 
 std::string list_of(const std::vector<std::string>& names) {
@@ -154,7 +155,9 @@ DataSpec read_data(const TomlTable& table) {
   data.shard = table.quantity_if<Bytes>("shard").value_or(data.shard);
   if (data.shard < Bytes::of(4096)) table.mistake("shard", "must be at least \"4096 B\"");
   data.packing = static_cast<DataPacking>(table.choice("packing", {"cut", "whole"}, 0));
-  data.loss_on = static_cast<DataLoss>(table.choice("loss", {"all", "answers"}, 0));
+  data.loss_on = static_cast<DataLoss>(table.choice("loss", loss_names, 0));
+  data.validation_loss_on = static_cast<DataLoss>(
+      table.choice("validation_loss", loss_names, static_cast<int>(data.loss_on)));
   return data;
 }
 

@@ -72,6 +72,7 @@ struct DataSpec {
   Bytes shard = Bytes::of(1e9);
   DataPacking packing = DataPacking::cut;
   DataLoss loss_on = DataLoss::all;
+  DataLoss validation_loss_on = DataLoss::all;  // loss_on where the file does not say
 };
 
 // Mistakes are noted in the document.

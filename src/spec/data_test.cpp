@@ -31,6 +31,17 @@ TEST(Data, has_its_defaults) {
   EXPECT_EQ(data.validation, 0.01);
   EXPECT_EQ(data.shard, 1_GB);
   EXPECT_EQ(data.packing, DataPacking::cut);
+  EXPECT_EQ(data.validation_loss_on, DataLoss::all);
+}
+
+// What is held out is judged as the training is, unless the file says otherwise.
+TEST(Data, the_validation_loss_follows_the_loss) {
+  const char* source = "[[data.sources]]\nfiles = [\"a\"]\n";
+  const DataSpec same = read(std::string("[data]\nloss = \"answers\"\n") + source).data;
+  EXPECT_EQ(same.validation_loss_on, DataLoss::answers);
+  const DataSpec other = read(std::string("[data]\nvalidation_loss = \"answers\"\n") + source).data;
+  EXPECT_EQ(other.loss_on, DataLoss::all);
+  EXPECT_EQ(other.validation_loss_on, DataLoss::answers);
 }
 
 TEST(Data, reads_every_kind_of_source) {
