@@ -7,6 +7,12 @@
 
 namespace celere::cost {
 
+namespace {
+
+constexpr double weights_in_full = 4;  // bytes of a parameter in a checkpoint
+
+}  // namespace
+
 const char* name_of(Bucket bucket) {
   switch (bucket) {
     case Bucket::parameters:
@@ -27,6 +33,8 @@ const char* name_of(Bucket bucket) {
       return "working space";
     case Bucket::buffers:
       return "communication";
+    case Bucket::checkpoint:
+      return "checkpoint copy";
     case Bucket::fragmentation:
       return "fragmentation";
     case Bucket::reserved:
@@ -125,6 +133,9 @@ Memory memory_of(const MemoryQuestion& q, const StageProfile& profile, int stage
   memory[Bucket::working] = profile.working;
   if (l.pp > 1) memory[Bucket::buffers] += 4 * q.costs.message * (l.sequence_parallel ? 1 : l.tp);
   if (l.ep > 1) memory[Bucket::buffers] += 2 * q.costs.expert_transfer;
+  if (q.setting.stack.checkpoint_copy) {
+    memory[Bucket::checkpoint] = Bytes::of((weights_in_full + q.bytes.optimizer) * states);
+  }
   memory[Bucket::fragmentation] = q.numbers.fragmentation_share * q.numbers.memory;
   memory[Bucket::reserved] = q.numbers.memory_reserved;
   return memory;

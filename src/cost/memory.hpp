@@ -12,8 +12,9 @@
 //   a micro-batch x chunks in flight / vpp; offloaded: two layers' worth imbalance        what
 //   experts that get more than their mean keep on top working the most that one backward pass needs
 //   beside, logits included buffers          messages between stages (two each way), all-to-all (in
-//   and out) fragmentation    stack.fragmentation_share of the memory; reserved:
-//   chip.memory_reserved
+//   and out) checkpoint         the weights (in fp32) and the optimizer's state once more, where
+//   stack.checkpoint_copy: what is written in the background fragmentation
+//   stack.fragmentation_share of the memory; reserved: chip.memory_reserved
 //
 // Sources: Rajbhandari et al. 2020 (ZeRO), Korthikanti et al. 2022 (activations),
 // layout/pipeline.hpp (in flight).
@@ -36,10 +37,11 @@ enum class Bucket : std::uint8_t {
   imbalance,
   working,
   buffers,
+  checkpoint,
   fragmentation,
   reserved,
 };
-inline constexpr int bucket_count = 11;
+inline constexpr int bucket_count = 12;
 const char* name_of(Bucket bucket);
 
 struct Memory {

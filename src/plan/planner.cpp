@@ -43,29 +43,30 @@ Result<cost::Setting> setting_of(const spec::Run& run, const spec::Catalog& cata
   cost::Setting setting;
   ASSIGN_OR_RETURN(setting.model, spec::model_of(run, catalog));
   ASSIGN_OR_RETURN(setting.cluster,
-                   catalog.cluster(run.cluster_name).during(run.file + ": cluster.use"));
+                   catalog.cluster(run.cluster_name).during(run.place_of("cluster.use")));
   ASSIGN_OR_RETURN(setting.chip, catalog.chip(setting.cluster.chip));
   const std::string stack = run.stack_name.empty() ? setting.cluster.stack : run.stack_name;
   ASSIGN_OR_RETURN(setting.stack, catalog.stack(stack));
   setting.precision = run.precision;
   if (run.precision_auto) {
-    ASSIGN_OR_RETURN(setting.precision,
-                     spec::measured_precision(setting.chip).during(run.file + ": train.precision"));
+    ASSIGN_OR_RETURN(
+        setting.precision,
+        spec::measured_precision(setting.chip).during(run.place_of("train.precision")));
   }
   setting.optimizer = run.optimizer;
   setting.sequence = run.sequence;
   setting.gpus = run.gpus.value_or(setting.cluster.gpus);
   setting.expert_imbalance = run.expert_imbalance.value_or(1);
   if (setting.gpus > setting.cluster.tiers.back().gpus) {
-    return bad_input(fmt::format("{}: cluster.gpus = {} is more than {} has ({})", run.file,
+    return bad_input(fmt::format("{} = {} is more than {} has ({})", run.place_of("cluster.gpus"),
                                  setting.gpus, run.cluster_name,
                                  setting.cluster.tiers.back().gpus));
   }
   if (setting.model.context > 0 && run.sequence > setting.model.context &&
       setting.model.position == spec::Position::learned) {
-    return bad_input(
-        fmt::format("{}: train.sequence = {} is longer than the {} learned positions of {}",
-                    run.file, run.sequence, setting.model.context, setting.model.name));
+    return bad_input(fmt::format("{} = {} is longer than the {} learned positions of {}",
+                                 run.place_of("train.sequence"), run.sequence,
+                                 setting.model.context, setting.model.name));
   }
   return setting;
 }

@@ -263,7 +263,15 @@ Result<Run> parse_run(std::string_view toml, std::string file) {
                    TomlDocument::parse(toml, std::move(file)));
   Run run = read_run(*document);
   RETURN_IF_ERROR(document->finish());
+  run.lines = document->lines();
   return run;
+}
+
+std::string Run::place_of(const std::string& key) const {
+  auto found = lines.find(key);
+  if (found == lines.end()) found = lines.find(key.substr(0, key.rfind('.')));
+  return found == lines.end() ? fmt::format("{}: {}", file, key)
+                              : fmt::format("{}:{}: {}", file, found->second, key);
 }
 
 std::vector<std::string> keys_asked_of(std::string_view toml) {

@@ -1,6 +1,7 @@
 // The run file: what is trained, on what, towards which goal. docs/run-file.md documents every key.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -50,7 +51,10 @@ enum class Optimizer { adamw, sgd, muon };
 const char* name_of(Optimizer optimizer);
 
 struct Run {
-  std::string file;  // as given on the command line
+  std::string file;                    // as given on the command line
+  std::map<std::string, int> lines{};  // of its keys, dotted
+  // "run.toml:14: train.batch", for messages; the line of the table where the key is absent.
+  std::string place_of(const std::string& key) const;
   std::string name;
   Goal goal = Goal::time;
   std::string model_name;  // of the catalogue; empty: `model` stands in the file

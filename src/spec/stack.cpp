@@ -163,6 +163,7 @@ Result<Stack> parse_stack(std::string_view toml, std::string name, const Stack* 
   stack.fp32_gradients = root.boolean_or("fp32_gradients", true);
   stack.fp8_parameters = root.boolean_or("fp8_parameters", false);
   stack.fused_loss = root.boolean_or("fused_loss", false);
+  stack.checkpoint_copy = root.boolean_or("checkpoint_copy", false);
   stack.dispatch_once = root.boolean_or("dispatch_once", false);
   stack.zero1_all_reduce = root.boolean_or("zero1_all_reduce", false);
   stack.schedules = read_schedules(root);

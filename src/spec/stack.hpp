@@ -67,6 +67,7 @@ struct Stack {
   bool fp32_gradients = true;               // main gradients accumulate in fp32
   bool fp8_parameters = false;              // those of products in 8 bits have no copy in bf16
   bool fused_loss = false;                  // head and loss in pieces: the logits are never whole
+  bool checkpoint_copy = false;             // of what a save writes, in the memory that trains
   bool dispatch_once = false;               // a token goes once to each domain of its experts
   bool zero1_all_reduce = false;            // ZeRO 1 reduces with an all-reduce (DeepSpeed)
   std::vector<layout::Schedule> schedules;  // what it can run

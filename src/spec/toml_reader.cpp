@@ -426,6 +426,24 @@ Status TomlDocument::finish() {
   return bad_input(std::move(message));
 }
 
+namespace {
+
+void note_lines(const TomlNode& table, const std::string& path, std::map<std::string, int>& lines) {
+  for (const TomlNode& child : table.children) {
+    const std::string key = path.empty() ? child.key : fmt::format("{}.{}", path, child.key);
+    lines[key] = child.line;
+    if (child.is(TomlKind::table)) note_lines(child, key, lines);
+  }
+}
+
+}  // namespace
+
+std::map<std::string, int> TomlDocument::lines() const {
+  std::map<std::string, int> lines;
+  note_lines(impl_->root, "", lines);
+  return lines;
+}
+
 std::vector<std::string> TomlDocument::asked() const {
   std::set<std::string> paths;
   for (const auto& [table, opened] : impl_->opened) {

@@ -16,6 +16,7 @@
 
 #include <cstdint>
 #include <limits>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -143,6 +144,9 @@ class TomlDocument {
   // Every key that was asked for in a table that stands in the file, dotted ("train.batch"),
   // sorted.
   std::vector<std::string> asked() const;
+
+  // The line of every key of its tables, dotted.
+  std::map<std::string, int> lines() const;
 
  private:
   friend class TomlTable;

@@ -14,7 +14,7 @@ namespace {
 constexpr std::int64_t micro_batch_tokens = 4096;
 
 Error refused(const spec::Run& run, const std::string& key, const std::string& why) {
-  return bad_input(fmt::format("{}: {}: {}", run.file, key, why));
+  return bad_input(fmt::format("{}: {}", run.place_of(key), why));
 }
 
 std::optional<double> rate(const spec::Chip& chip, spec::Precision precision) {

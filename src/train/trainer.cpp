@@ -1,7 +1,6 @@
 #include "train/trainer.hpp"
 
 #include <fmt/format.h>
-#include <sys/resource.h>
 
 #include <cmath>
 
@@ -19,21 +18,17 @@ const nn::kernels::Table* table_here() {
                                                       : &nn::kernels::table_of(capability);
 }
 
-std::int64_t memory_peak_bytes() {
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  return static_cast<std::int64_t>(usage.ru_maxrss) * 1024;
-}
-
 tokens::DatasetOptions dataset_options(const Setup& setup, tokens::Side side) {
   const spec::DataSpec& data = *setup.run.data;
-  return {.sequence = setup.run.sequence,
-          .packing = data.packing == spec::DataPacking::whole ? tokens::Packing::whole
-                                                              : tokens::Packing::cut,
-          .loss_on = data.loss_on == spec::DataLoss::answers ? tokens::LossOn::answers
-                                                             : tokens::LossOn::all,
-          .side = side,
-          .seed = data.seed};
+  const spec::DataLoss loss =
+      side == tokens::Side::training ? data.loss_on : data.validation_loss_on;
+  return {
+      .sequence = setup.run.sequence,
+      .packing =
+          data.packing == spec::DataPacking::whole ? tokens::Packing::whole : tokens::Packing::cut,
+      .loss_on = loss == spec::DataLoss::answers ? tokens::LossOn::answers : tokens::LossOn::all,
+      .side = side,
+      .seed = data.seed};
 }
 
 std::string of_layer(const spec::Model& model, std::optional<int> layer) {
@@ -44,6 +39,13 @@ std::string of_layer(const spec::Model& model, std::optional<int> layer) {
 }
 
 }  // namespace
+
+std::int64_t memory_allocated(const Files& files) {
+  const Result<std::string> status = files.read("/proc/self/status");
+  constexpr std::string_view key = "RssAnon:";
+  const std::size_t at = status.ok() ? status->find(key) : std::string::npos;
+  return at == std::string::npos ? 0 : std::atoll(status->c_str() + at + key.size()) * 1024;
+}
 
 Trainer::Trainer(Setup setup, TrainerOptions options, World world, const nn::kernels::Table* table,
                  tokens::Dataset training, std::optional<tokens::Dataset> validation)
@@ -73,10 +75,10 @@ Result<std::unique_ptr<Trainer>> Trainer::make(Setup setup, TrainerOptions optio
   }
   const std::int32_t vocabulary = training.tokenizer().vocabulary();
   if (vocabulary > setup.model.vocab) {
-    return bad_input(
-        fmt::format("{}: model.vocab: {} entries are fewer than the {} of the corpus' "
-                    "tokenizer in {}",
-                    setup.run.file, setup.model.vocab, vocabulary, options.corpus));
+    return bad_input(fmt::format(
+        "{}: {} entries are fewer than the {} of the corpus' "
+        "tokenizer in {}",
+        setup.run.place_of("model.vocab"), setup.model.vocab, vocabulary, options.corpus));
   }
   std::unique_ptr<Trainer> trainer(new Trainer(std::move(setup), std::move(options), world,
                                                table_here(), std::move(training),
@@ -252,9 +254,10 @@ wire::StepMetrics Trainer::metrics_of(const StepResult& result, const GlobalBatc
   m.step_time_s = step.in_base();
   m.data_time_s = data.in_base();
   m.tokens_per_s = speed;
+  // Freed memory stays with the process (launch/ sets the allocator so): what it has is the most.
   if (setup_.product_peak) m.gemm_share = speed * setup_.flops_per_token / *setup_.product_peak;
   m.time_left_s = left / speed_;
-  m.memory_max_bytes = memory_peak_bytes();
+  m.memory_max_bytes = memory_allocated(world_.files) - options_.memory_before;
   return m;
 }
 

@@ -38,9 +38,13 @@ struct World {
 
 struct TrainerOptions {
   wire::RunDirectory directory;
-  std::string corpus;            // its folder
-  std::int64_t stop_after = -1;  // stop, saved, when so many steps are done; -1: at the end
+  std::string corpus;              // its folder
+  std::int64_t stop_after = -1;    // stop, saved, when so many steps are done; -1: at the end
+  std::int64_t memory_before = 0;  // memory_allocated() before anything of the training was made
 };
+
+// Bytes of this process that no file backs; 0 where the system does not say.
+std::int64_t memory_allocated(const Files& files);
 
 enum class Ended {
   done,        // all steps

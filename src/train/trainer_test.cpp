@@ -235,5 +235,36 @@ TEST_F(TrainerTest, refuses_what_it_cannot_do_well) {
   EXPECT_FALSE(make_setup(run, catalog).ok());
 }
 
+// GPT-2's 124 million parameters know nothing at first: ln 50257 = 10.82, and logits of deviation
+// 0.02 sqrt(768) = 0.55 add 0.55^2 / 2 = 0.15. Twenty steps teach which 400 tokens the corpus has:
+// at ln 400 = 5.99 nothing more is known than that.
+TEST_F(TrainerTest, twenty_steps_of_gpt2) {
+  const std::string tiny = replaced(run_toml, "FOLDER", folder_);
+  const std::string data = tiny.substr(tiny.find("[data]"));
+  auto run = spec::parse_run(R"(
+[run]
+name = "gpt2"
+[model]
+use = "gpt2-124m"
+[train]
+tokens = "5120 tokens"
+sequence = 64
+batch = "4 sequences"
+precision = "fp32"
+[schedule]
+learning_rate = 6e-4
+warmup = "5 steps"
+[cluster]
+use = "eos-h100"
+)" + data,
+                             "gpt2.toml");
+  ASSERT_TRUE(run.ok()) << run.error().text();
+  const Training training = train("gpt2", *run);
+  EXPECT_EQ(training.outcome.ended, Ended::done);
+  ASSERT_EQ(training.metrics.size(), 20u);
+  EXPECT_NEAR(training.metrics.front().loss.value_or(0), 10.97, 0.15);
+  EXPECT_LT(training.metrics.back().loss.value_or(99), 5.99);
+}
+
 }  // namespace
 }  // namespace celere::train
