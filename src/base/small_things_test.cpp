@@ -5,6 +5,7 @@
 
 #include "base/date.hpp"
 #include "base/interval.hpp"
+#include "base/own_memory.hpp"
 #include "base/result.hpp"
 #include "base/thread_pool.hpp"
 
@@ -21,6 +22,16 @@ TEST(Date, days_are_counted_on_the_calendar) {
   EXPECT_EQ(written(day(2024, 7, 22)), "2024-07-22");
   EXPECT_EQ(written(later(day(2024, 2, 28), 1)), "2024-02-29");
   EXPECT_EQ(written(later(day(2024, 12, 31), 0.1)), "2025-01-01");
+}
+
+// As proc(5) writes it, in kB of 1,024 bytes.
+TEST(OwnMemory, is_what_the_system_says) {
+  const auto files = memory_files();
+  EXPECT_FALSE(own_memory(*files, "VmHWM"));
+  ASSERT_TRUE(files->write("/proc/self/status", "VmHWM:\t      12 kB\nRssAnon:\t   7 kB\n").ok());
+  EXPECT_EQ(own_memory(*files, "VmHWM"), Bytes::of(12288));
+  EXPECT_EQ(own_memory(*files, "RssAnon"), Bytes::of(7168));
+  EXPECT_FALSE(own_memory(*files, "RssFile"));
 }
 
 // Factors of 2 and of e^0.5 above: logarithms 0.693 and 0.5 add in quadrature to 0.8546, a factor

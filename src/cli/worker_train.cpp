@@ -23,7 +23,6 @@ Result<train::Outcome> train_here(const Flags& flags) {
   const std::unique_ptr<Files> files = local_files();
   const std::unique_ptr<checkpoint::Storage> storage = checkpoint::local_storage();
   const SystemClock clock;
-  const std::int64_t memory_before = train::memory_allocated(*files);
   const wire::RunDirectory directory{flags.directory};
   ASSIGN_OR_RETURN(const wire::RunLock lock, wire::RunLock::take(directory));
   ASSIGN_OR_RETURN(const std::string content, files->read(directory.run_file()));
@@ -35,13 +34,12 @@ Result<train::Outcome> train_here(const Flags& flags) {
                      std::printf("%s\n", line.c_str());
                      std::fflush(stdout);
                    }));
-  ASSIGN_OR_RETURN(const std::unique_ptr<train::Trainer> trainer,
-                   train::Trainer::make(std::move(setup),
-                                        {.directory = directory,
-                                         .corpus = flags.corpus,
-                                         .stop_after = flags.stop_after,
-                                         .memory_before = memory_before},
-                                        {*files, *storage, clock, recorder}));
+  ASSIGN_OR_RETURN(
+      const std::unique_ptr<train::Trainer> trainer,
+      train::Trainer::make(
+          std::move(setup),
+          {.directory = directory, .corpus = flags.corpus, .stop_after = flags.stop_after},
+          {*files, *storage, clock, recorder}));
   return trainer->run(stop);
 }
 

@@ -7,12 +7,6 @@
 
 namespace celere::cost {
 
-namespace {
-
-constexpr double weights_in_full = 4;  // bytes of a parameter in a checkpoint
-
-}  // namespace
-
 const char* name_of(Bucket bucket) {
   switch (bucket) {
     case Bucket::parameters:
@@ -134,7 +128,8 @@ Memory memory_of(const MemoryQuestion& q, const StageProfile& profile, int stage
   if (l.pp > 1) memory[Bucket::buffers] += 4 * q.costs.message * (l.sequence_parallel ? 1 : l.tp);
   if (l.ep > 1) memory[Bucket::buffers] += 2 * q.costs.expert_transfer;
   if (q.setting.stack.checkpoint_copy) {
-    memory[Bucket::checkpoint] = Bytes::of((weights_in_full + q.bytes.optimizer) * states);
+    const double weight = q.bytes.master > 0 ? q.bytes.master : q.bytes.parameter;
+    memory[Bucket::checkpoint] = Bytes::of((weight + q.bytes.optimizer) * states);
   }
   memory[Bucket::fragmentation] = q.numbers.fragmentation_share * q.numbers.memory;
   memory[Bucket::reserved] = q.numbers.memory_reserved;

@@ -67,6 +67,23 @@ TEST(Decoder, bfloat16_is_near) {
   }
 }
 
+// A micro-batch of questions alone: nothing is asked, so nothing is learned.
+TEST(Decoder, without_a_row_that_counts_nothing_has_a_gradient) {
+  if (kernels::capability_here() == kernels::Capability::plain) GTEST_SKIP();
+  const TestModel c = test_models().front();
+  const Types single{at::kFloat, at::kFloat};
+  Parameters parameters(c.model, single, at::kCPU);
+  draw_all(c.model, parameters);
+  const Ops ops(single, &kernels::table_of(kernels::capability_here()));
+  const Decoder decoder(c.model, parameters, ops, 64);
+  const Batch batch = odd_batch(c.model);
+  batch.counted.zero_();
+  const Losses losses = decoder.loss(batch, {.head = 1, .balance = 0});
+  losses.total().backward();
+  EXPECT_EQ(losses.head.item<double>(), 0);
+  EXPECT_EQ(parameters.flat_gradients().abs().max().item<double>(), 0);
+}
+
 // A step of every tensor along its gradient changes the loss by what the gradient says:
 //   (loss(w + e d) - loss(w - e d)) / 2 e = g . d,  d = g / |g|, whose error is of order e^2.
 TEST(Decoder, gradients_equal_finite_differences) {

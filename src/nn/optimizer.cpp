@@ -36,6 +36,29 @@ Optimizer::Optimizer(spec::Optimizer kind, const spec::Schedule& schedule, Param
   mean_ = at::zeros({adamw}, options);
   square_ = at::zeros({adamw}, options);
   momentum_ = at::zeros({muon}, options);
+  for (const Entry& entry : muon_) add_matrices(entry);
+  // The large ones first, so that the threads end together.
+  const auto cost = [](const Matrix& m) {
+    return static_cast<double>(m.value.numel()) *
+           static_cast<double>(std::min(m.value.size(0), m.value.size(1)));
+  };
+  std::stable_sort(matrices_.begin(), matrices_.end(),
+                   [&](const Matrix& a, const Matrix& b) { return cost(a) > cost(b); });
+}
+
+void Optimizer::add_matrices(const Entry& entry) {
+  const Parameter& p = *entry.parameter;
+  const std::int64_t rows = p.what.shape[p.what.shape.size() - 2];
+  const auto shaped = [&](const at::Tensor& x) { return x.view({-1, rows, p.what.shape.back()}); };
+  const at::Tensor momentum = shaped(momentum_.narrow(0, entry.offset, p.what.count()));
+  const at::Tensor gradient = shaped(p.value.grad());
+  const at::Tensor value = shaped(p.value.detach());
+  const bool copies = !p.compute.is_same(p.value);
+  const at::Tensor compute = copies ? shaped(p.compute.detach()) : at::Tensor();
+  for (std::int64_t i = 0; i < value.size(0); ++i) {
+    matrices_.push_back({momentum.select(0, i), gradient.select(0, i), value.select(0, i),
+                         copies ? compute.select(0, i) : at::Tensor()});
+  }
 }
 
 std::vector<std::pair<std::string, at::Tensor>> Optimizer::state() const {
@@ -134,38 +157,13 @@ void Optimizer::adamw_plain(const Entry& entry, double rate_factor, double gradi
 // Whole matrices are shared out among the threads: inside, each product is one thread's, which for
 // the widths of a layer beats a product shared by all, and no result depends on their number.
 void Optimizer::step_muon(double rate_factor, double gradient_scale) {
-  struct Matrix {
-    at::Tensor momentum, gradient, value, compute;  // [rows, columns]; compute: empty, if value
-    double cost = 0;
-  };
-  std::vector<Matrix> matrices;
-  for (const Entry& entry : muon_) {
-    const Parameter& p = *entry.parameter;
-    const std::int64_t rows = p.what.shape[p.what.shape.size() - 2];
-    const std::int64_t columns = p.what.shape.back();
-    const auto shaped = [&](const at::Tensor& x) { return x.view({-1, rows, columns}); };
-    const at::Tensor momentum = shaped(momentum_.narrow(0, entry.offset, p.what.count()));
-    const at::Tensor gradient = shaped(p.value.grad());
-    const at::Tensor value = shaped(p.value.detach());
-    const bool copies = !p.compute.is_same(p.value);
-    const at::Tensor compute = copies ? shaped(p.compute.detach()) : at::Tensor();
-    const double cost = static_cast<double>(std::min(rows, columns)) * static_cast<double>(rows) *
-                        static_cast<double>(columns);
-    for (std::int64_t i = 0; i < value.size(0); ++i) {
-      matrices.push_back({momentum.select(0, i), gradient.select(0, i), value.select(0, i),
-                          copies ? compute.select(0, i) : at::Tensor(), cost});
-    }
-  }
-  // The large ones first, so that the threads end together.
-  std::stable_sort(matrices.begin(), matrices.end(),
-                   [](const Matrix& a, const Matrix& b) { return a.cost > b.cost; });
   const spec::Muon& muon = schedule_.muon;
   const double rate = muon.learning_rate * rate_factor;
   std::atomic<std::size_t> next{0};
   at::parallel_for(0, at::get_num_threads(), 1, [&](std::int64_t, std::int64_t) {
     const at::NoGradGuard quiet;  // of this thread
-    for (std::size_t i = next++; i < matrices.size(); i = next++) {
-      const Matrix& m = matrices[i];
+    for (std::size_t i = next++; i < matrices_.size(); i = next++) {
+      const Matrix& m = matrices_[i];
       m.momentum.mul_(muon.momentum).add_(m.gradient, (1 - muon.momentum) * gradient_scale);
       const at::Tensor ahead =
           at::add(m.momentum * muon.momentum, m.gradient, (1 - muon.momentum) * gradient_scale);

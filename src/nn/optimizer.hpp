@@ -38,6 +38,12 @@ class Optimizer {
     const Parameter* parameter;
     std::int64_t offset;  // in the state tensors of its kind
   };
+  // One matrix [rows, columns] of Muon's: views.
+  struct Matrix {
+    at::Tensor momentum, gradient, value;
+    at::Tensor compute;  // undefined where it is the value itself
+  };
+  void add_matrices(const Entry& entry);
   void step_adamw(double rate_factor, double gradient_scale);
   void step_muon(double rate_factor, double gradient_scale);
   void step_sgd(double rate_factor, double gradient_scale);
@@ -51,6 +57,7 @@ class Optimizer {
   std::int64_t steps_ = 0;
   std::vector<Entry> adamw_, muon_;
   at::Tensor mean_, square_, momentum_;
+  std::vector<Matrix> matrices_;
 };
 
 // The norm of all gradients together.

@@ -3,12 +3,12 @@
 #include <fmt/format.h>
 
 #include <atomic>
-#include <charconv>
 #include <filesystem>
 #include <mutex>
 #include <set>
 
 #include "base/check.hpp"
+#include "base/own_memory.hpp"
 #include "base/thread_pool.hpp"
 #include "tokens/assemble.hpp"
 #include "tokens/bucket.hpp"
@@ -33,19 +33,6 @@ std::uint64_t text_bytes_of(const std::vector<std::vector<Input>>& inputs) {
     }
   }
   return sum;
-}
-
-// "VmHWM:   12345 kB" of what the system says of this process.
-std::optional<Bytes> memory_peak(const Files& files) {
-  const Result<std::string> status = files.read("/proc/self/status");
-  if (!status.ok()) return std::nullopt;
-  const std::size_t at = status->find("VmHWM:");
-  if (at == std::string::npos) return std::nullopt;
-  const std::size_t digits = status->find_first_of("0123456789", at);
-  if (digits == std::string::npos) return std::nullopt;
-  double kilobytes = 0;
-  std::from_chars(status->data() + digits, status->data() + status->size(), kilobytes);
-  return Bytes::of(kilobytes * 1024);
 }
 
 class Build {
@@ -385,7 +372,7 @@ Result<BuildReport> Build::run() {
     RETURN_IF_ERROR(write_shards(*tokenizer));
     return commit();
   }));
-  report_.memory_peak = memory_peak(files_);
+  report_.memory_peak = own_memory(files_, "VmHWM");
   progress(1);
   return std::move(report_);
 }

@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "base/own_memory.hpp"
 #include "nn/stored.hpp"
 
 namespace celere::train {
@@ -11,6 +12,7 @@ namespace {
 
 const Seconds save_every_default = Seconds::of(60);
 constexpr double smoothing = 0.1;  // of the shown speed
+constexpr std::string_view memory_field = "RssAnon";
 
 const nn::kernels::Table* table_here() {
   const auto capability = nn::kernels::capability_here();
@@ -40,13 +42,6 @@ std::string of_layer(const spec::Model& model, std::optional<int> layer) {
 
 }  // namespace
 
-std::int64_t memory_allocated(const Files& files) {
-  const Result<std::string> status = files.read("/proc/self/status");
-  constexpr std::string_view key = "RssAnon:";
-  const std::size_t at = status.ok() ? status->find(key) : std::string::npos;
-  return at == std::string::npos ? 0 : std::atoll(status->c_str() + at + key.size()) * 1024;
-}
-
 Trainer::Trainer(Setup setup, TrainerOptions options, World world, const nn::kernels::Table* table,
                  tokens::Dataset training, std::optional<tokens::Dataset> validation)
     : setup_(std::move(setup)),
@@ -62,6 +57,7 @@ Trainer::Trainer(Setup setup, TrainerOptions options, World world, const nn::ker
 Trainer::~Trainer() = default;
 
 Result<std::unique_ptr<Trainer>> Trainer::make(Setup setup, TrainerOptions options, World world) {
+  const std::optional<Bytes> memory_before = own_memory(world.files, memory_field);
   ASSIGN_OR_RETURN(tokens::Dataset training,
                    tokens::Dataset::open(world.files, options.corpus,
                                          dataset_options(setup, tokens::Side::training)));
@@ -83,6 +79,7 @@ Result<std::unique_ptr<Trainer>> Trainer::make(Setup setup, TrainerOptions optio
   std::unique_ptr<Trainer> trainer(new Trainer(std::move(setup), std::move(options), world,
                                                table_here(), std::move(training),
                                                std::move(validation)));
+  trainer->memory_before_ = memory_before;
   RETURN_IF_ERROR(trainer->resume());
   RETURN_IF_ERROR(trainer->open_writer());
   return trainer;
@@ -254,10 +251,13 @@ wire::StepMetrics Trainer::metrics_of(const StepResult& result, const GlobalBatc
   m.step_time_s = step.in_base();
   m.data_time_s = data.in_base();
   m.tokens_per_s = speed;
-  // Freed memory stays with the process (launch/ sets the allocator so): what it has is the most.
   if (setup_.product_peak) m.gemm_share = speed * setup_.flops_per_token / *setup_.product_peak;
   m.time_left_s = left / speed_;
-  m.memory_max_bytes = memory_allocated(world_.files) - options_.memory_before;
+  // Freed memory stays with the process (launch/ sets the allocator so): what it has is the most.
+  const std::optional<Bytes> memory = own_memory(world_.files, memory_field);
+  if (memory && memory_before_) {
+    m.memory_max_bytes = static_cast<std::int64_t>((*memory - *memory_before_).in_base());
+  }
   return m;
 }
 

@@ -38,13 +38,9 @@ struct World {
 
 struct TrainerOptions {
   wire::RunDirectory directory;
-  std::string corpus;              // its folder
-  std::int64_t stop_after = -1;    // stop, saved, when so many steps are done; -1: at the end
-  std::int64_t memory_before = 0;  // memory_allocated() before anything of the training was made
+  std::string corpus;            // its folder
+  std::int64_t stop_after = -1;  // stop, saved, when so many steps are done; -1: at the end
 };
-
-// Bytes of this process that no file backs; 0 where the system does not say.
-std::int64_t memory_allocated(const Files& files);
 
 enum class Ended {
   done,        // all steps
@@ -109,7 +105,8 @@ class Trainer {
   std::int64_t step_ = 0;        // done
   std::int64_t saved_step_ = 0;  // of the last save that began
   std::int64_t reported_step_ = 0;
-  Seconds time_before_{};  // of earlier starts
+  std::optional<Bytes> memory_before_;  // of the process, when nothing of the training was made
+  Seconds time_before_{};               // of earlier starts
   Instant begin_{};
   Instant saved_at_{};
   mutable double speed_ = 0;  // tokens/s, smoothed

@@ -239,26 +239,19 @@ TEST_F(TrainerTest, refuses_what_it_cannot_do_well) {
 // 0.02 sqrt(768) = 0.55 add 0.55^2 / 2 = 0.15. Twenty steps teach which 400 tokens the corpus has:
 // at ln 400 = 5.99 nothing more is known than that.
 TEST_F(TrainerTest, twenty_steps_of_gpt2) {
-  const std::string tiny = replaced(run_toml, "FOLDER", folder_);
-  const std::string data = tiny.substr(tiny.find("[data]"));
-  auto run = spec::parse_run(R"(
-[run]
-name = "gpt2"
-[model]
-use = "gpt2-124m"
-[train]
-tokens = "5120 tokens"
-sequence = 64
-batch = "4 sequences"
-precision = "fp32"
-[schedule]
-learning_rate = 6e-4
-warmup = "5 steps"
-[cluster]
-use = "eos-h100"
-)" + data,
-                             "gpt2.toml");
+  const auto content = files_->read("examples/gpt2-124m.toml");
+  ASSERT_TRUE(content.ok()) << content.error().text();
+  auto run = spec::parse_run(*content, "examples/gpt2-124m.toml");
   ASSERT_TRUE(run.ok()) << run.error().text();
+  // On the texts of this test, in small steps, on a cluster that the catalogue has.
+  run->data = parsed(1280, 0.01).data;
+  run->cluster_name = "eos-h100";
+  run->precision_auto = false;
+  run->precision = spec::Precision::fp32;
+  run->sequence = 64;
+  run->batch.phases.back().sequences = 4;
+  run->tokens = Tokens::of(20 * 4 * 64);
+  run->schedule.warmup = {.steps = 5};
   const Training training = train("gpt2", *run);
   EXPECT_EQ(training.outcome.ended, Ended::done);
   ASSERT_EQ(training.metrics.size(), 20u);
