@@ -4,7 +4,8 @@
 // once the gradients of the rows and of the weight. So logits of one chunk exist at a time, and the
 // backward pass has nothing left to compute [the order of Liger-Kernel's fused linear
 // cross-entropy, 2024]. Rows that do not count are left out before: of questions and answers, that
-// is about half.
+// is about half. Some stay, to make the rest a multiple of `rows_multiple`: oneDNN builds and keeps
+// a kernel for every shape that it meets.
 #include "nn/function.hpp"
 #include "nn/products.hpp"
 
@@ -14,14 +15,26 @@ namespace {
 // A chunk's logits and their gradient stay in the cache that all cores share.
 constexpr std::int64_t chunk_elements = 1 << 20;
 
+constexpr std::int64_t rows_multiple = 64;
+
+// Which rows the head computes: all that count and as few others as make a multiple, or undefined
+// for all rows.
+at::Tensor rows_of_head(const at::Tensor& counted) {
+  const at::Tensor first = counted.argsort(/*stable=*/true, 0, /*descending=*/true);
+  const std::int64_t count = counted.count_nonzero().item<std::int64_t>();
+  const std::int64_t some = (count + rows_multiple - 1) / rows_multiple * rows_multiple;
+  return some < counted.size(0) ? first.narrow(0, 0, some) : at::Tensor();
+}
+
 struct HeadLoss : Function<HeadLoss> {
   static at::Tensor forward(AutogradContext* context, const at::Tensor& all, const HeadWords& words,
-                            const at::Tensor& all_targets, const at::Tensor& counted, double scale,
-                            bool with_gradient, const kernels::Table* table) {
-    const at::Tensor which = counted.nonzero().squeeze(1);
-    const bool whole = which.numel() == all.size(0);
-    const at::Tensor x = whole ? all : all.index_select(0, which);
-    const at::Tensor targets = whole ? all_targets : all_targets.index_select(0, which);
+                            const at::Tensor& all_targets, const at::Tensor& all_counted,
+                            double scale, bool with_gradient, const kernels::Table* table) {
+    const at::Tensor which = rows_of_head(all_counted);
+    const auto picked = [&](const at::Tensor& rows) {
+      return which.defined() ? rows.index_select(0, which) : rows;
+    };
+    const at::Tensor x = picked(all), targets = picked(all_targets), counted = picked(all_counted);
     const std::int64_t rows = x.size(0), vocab = words.weight->value.size(0);
     const std::int64_t chunk = std::clamp<std::int64_t>(chunk_elements / vocab, 64, 512);
     const at::Tensor weight = words.weight->compute.detach();
@@ -39,6 +52,7 @@ struct HeadLoss : Function<HeadLoss> {
         kernels::CrossEntropy<T> f;
         f.logits = write<T>(logits);
         f.target = read<std::int64_t>(targets) + begin;
+        f.counted = read<std::uint8_t>(counted) + begin;
         f.loss = write<float>(losses) + begin;
         f.vocab = vocab;
         f.logit_scale = static_cast<float>(words.logit_scale);
@@ -52,7 +66,7 @@ struct HeadLoss : Function<HeadLoss> {
       product_into(dx_part, logits, weight);
       add_product(*table, gradient, logits.t(), part);
     }
-    if (with_gradient && !whole) dx = at::zeros_like(all).index_copy_(0, which, dx);
+    if (with_gradient && which.defined()) dx = at::zeros_like(all).index_copy_(0, which, dx);
     if (with_gradient) context->save_for_backward({dx});
     return losses.sum() * scale;
   }

@@ -78,6 +78,13 @@ void cross_entropy(const CrossEntropy<T>& f, Rows rows) {
   const Shape shape{f.logit_scale, f.soft_cap};
   for (std::int64_t r = rows.begin; r < rows.end; ++r) {
     T* row = f.logits + r * f.vocab;
+    if (f.counted[r] == 0) {
+      f.loss[r] = 0;
+      if (f.with_gradient) {
+        for (std::int64_t i = 0; i < f.vocab; ++i) row[i] = static_cast<T>(0.f);
+      }
+      continue;
+    }
     float most = 0, sum = 0;
     row_sums(row, f.vocab, shape, most, sum);
     const float log_sum = most + std::log(sum);

@@ -84,9 +84,10 @@ struct Activate {
 // Cross-entropy of rows of logits, whose gradient replaces them.
 template <typename T>
 struct CrossEntropy {
-  T* logits = nullptr;                   // [rows, vocab]; gradient of scale * loss afterwards
-  const std::int64_t* target = nullptr;  // [rows]
-  float* loss = nullptr;                 // [rows]
+  T* logits = nullptr;                    // [rows, vocab]; gradient of scale * loss afterwards
+  const std::int64_t* target = nullptr;   // [rows]
+  const std::uint8_t* counted = nullptr;  // [rows]: 0 where the row does not count
+  float* loss = nullptr;                  // [rows], 0 where it does not count
   std::int64_t vocab = 0;
   float logit_scale = 1;  // logits are multiplied by it first
   float soft_cap = 0;     // then become cap tanh(logit / cap); 0: not
