@@ -93,6 +93,53 @@ TEST(Muon, first_step_is_the_polar_factor_of_the_gradient) {
   EXPECT_TRUE(at::allclose(p.value.detach(), expected, 1e-4, 1e-6));
 }
 
+// Three steps of every matrix of a mixture of experts, one after the other as the header writes
+// them:
+//   M = mu M + (1 - mu) s G    U = polar((1 - mu) s G + mu M)
+//   W = (1 - rate decay) W - rate sqrt(max(1, rows / columns)) U
+TEST(Muon, three_steps_are_those_of_its_equations) {
+  for (const TestModel& c : test_models()) {
+    if (!c.model.experts) continue;
+    const spec::Schedule schedule;
+    const double mu = schedule.muon.momentum, rate = schedule.muon.learning_rate, scale = 0.5;
+    Parameters parameters(c.model, {}, at::kCPU);
+    draw_all(c.model, parameters);
+    Optimizer optimizer(spec::Optimizer::muon, schedule, parameters, table_here());
+    std::map<std::string, std::pair<at::Tensor, at::Tensor>> twins;  // W and M
+    for (const auto& [name, tensor] : optimizer.state()) {
+      if (!name.starts_with("momentum.")) continue;
+      const std::string weight = name.substr(std::string("momentum.").size());
+      twins[weight] = {parameters[weight].value.detach().clone(), at::zeros_like(tensor)};
+    }
+    ASSERT_GT(twins.size(), 5u) << c.name;
+    at::manual_seed(2);
+    for (int step = 0; step < 3; ++step) {
+      for (auto& [name, twin] : twins) {
+        auto& [w, m] = twin;
+        const at::Tensor g = at::randn(w.sizes());
+        parameters[name].value.grad().copy_(g);
+        m = m * mu + g * ((1 - mu) * scale);
+        const at::Tensor ahead = g * ((1 - mu) * scale) + m * mu;
+        const std::int64_t rows = w.size(-2), columns = w.size(-1);
+        const double stretch =
+            std::sqrt(std::max(1.0, static_cast<double>(rows) / static_cast<double>(columns)));
+        const at::Tensor each = ahead.view({-1, rows, columns});
+        std::vector<at::Tensor> updates;
+        for (std::int64_t i = 0; i < each.size(0); ++i) {
+          updates.push_back(polar_factor(each[i], schedule.muon.iterations, at::kFloat));
+        }
+        w = w * (1 - rate * schedule.muon.weight_decay) -
+            at::stack(updates).view(w.sizes()) * (rate * stretch);
+      }
+      optimizer.step(1, scale);
+    }
+    for (const auto& [name, twin] : twins) {
+      EXPECT_TRUE(at::allclose(parameters[name].value.detach(), twin.first, 1e-4, 1e-5))
+          << c.name << " " << name;
+    }
+  }
+}
+
 // Biases, norms and embeddings are AdamW's under Muon too: their state is there, by name.
 TEST(Optimizer, state_has_the_names_of_the_weights) {
   const spec::Model model = test_models().front().model;
