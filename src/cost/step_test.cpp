@@ -123,6 +123,19 @@ TEST(Memory, one_gpu_holds_the_parameters_once) {
   EXPECT_DOUBLE_EQ(cost.memory[Bucket::optimizer].in_base(), 8 * parameters);
 }
 
+// What a save writes is copied first: the weights in fp32 and AdamW's two moments, 12 bytes.
+TEST(Memory, the_copy_of_a_checkpoint_is_weights_and_optimizer) {
+  const double parameters = 4 * (12 * 1024.0 * 1024 + 2048) + 8192 * 1024.0 + 1024;
+  Setting with = setting();
+  EXPECT_EQ(model_of(with)->cost({}, 1).memory[Bucket::checkpoint], Bytes{});
+  with.stack.checkpoint_copy = true;
+  EXPECT_DOUBLE_EQ(model_of(with)->cost({}, 1).memory[Bucket::checkpoint].in_base(),
+                   12 * parameters);
+  with.precision = spec::Precision::fp32;
+  EXPECT_DOUBLE_EQ(model_of(with)->cost({}, 1).memory[Bucket::checkpoint].in_base(),
+                   12 * parameters);
+}
+
 // Value embeddings of 8,192 words x 8 heads x 128 in the first and the last of four layers, and 500
 // rows of pairs: 2 x 8,388,608 + 512,000 parameters more, and no FLOP. Two layers without and two
 // with; a token reads 2 bytes of the row and moves 4 of what it is added to: 6 x 1,024 in each of

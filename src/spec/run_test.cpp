@@ -146,6 +146,14 @@ on_lost_replica = "continue"
   EXPECT_EQ(run.on_lost_replica, LostReplica::go_on);
 }
 
+// Line 5 is [train], 9 its fourth key; what the table does not have stands at the table.
+TEST(RunFile, knows_where_its_keys_stand) {
+  const spec::Run run = parsed({});
+  EXPECT_EQ(run.place_of("train.precision"), "x.toml:9: train.precision");
+  EXPECT_EQ(run.place_of("train.optimizer"), "x.toml:5: train.optimizer");
+  EXPECT_EQ(run.place_of("layout.tp"), "x.toml: layout.tp");
+}
+
 // 64 Mi tokens are 64 x 1,048,576 / 8,192 = 8,192 sequences; 16 Mi are 2,048 and 128 Mi 16,384.
 TEST(RunFile, counts_a_batch_of_tokens_in_sequences) {
   const std::string end = "\nsequence = 8192\nprecision = \"fp8\"\ncompute = \"3.5e26 FLOP\"\n";
