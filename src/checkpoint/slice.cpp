@@ -126,6 +126,45 @@ std::optional<Slice> intersection(const Slice& a, const Slice& b) {
   return both;
 }
 
+namespace {
+
+void add_boxes(const Shape& shape, Slice fixed, std::int64_t begin, std::int64_t end,
+               std::vector<Slice>& out) {
+  const std::size_t d = fixed.offset.size();
+  const std::int64_t inner =
+      count(Shape(shape.begin() + static_cast<std::ptrdiff_t>(d) + 1, shape.end()));
+  const auto with_rows = [&](std::int64_t row, std::int64_t rows) {
+    Slice box = fixed;
+    box.offset.push_back(row);
+    box.extent.push_back(rows);
+    return box;
+  };
+  std::int64_t row = begin / inner;
+  if (begin % inner != 0) {
+    const std::int64_t stop = std::min(inner, end - row * inner);
+    add_boxes(shape, with_rows(row, 1), begin % inner, stop, out);
+    ++row;
+  }
+  if (end / inner > row) {
+    Slice box = with_rows(row, end / inner - row);
+    for (std::size_t i = d + 1; i < shape.size(); ++i) {
+      box.offset.push_back(0);
+      box.extent.push_back(shape[i]);
+    }
+    out.push_back(std::move(box));
+    row = end / inner;
+  }
+  if (end > row * inner) add_boxes(shape, with_rows(row, 1), 0, end - row * inner, out);
+}
+
+}  // namespace
+
+std::vector<Slice> boxes_of_run(const Shape& shape, std::int64_t begin, std::int64_t count) {
+  std::vector<Slice> out;
+  if (count > 0) add_boxes(shape, {}, begin, begin + count, out);
+  return out;
+}
+
 bool tile(const std::vector<Slice>& slices, const Shape& shape) {
   if (slices.empty()) return false;
   if (slices.size() == 1) return slices.front() == whole(shape);

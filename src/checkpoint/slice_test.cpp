@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <numeric>
+
 #include <algorithm>
 #include <cstdint>
 #include <vector>
@@ -162,6 +164,35 @@ TEST(CopyBox, agrees_with_copying_each_item) {
     });
     copy_box(box, {from, source.data()}, {to, copied.data()}, size);
     ASSERT_EQ(copied, expected) << "seed " << seed;
+  }
+}
+
+// 3 x 4 numbered by rows, from 2 on seven of them: 2 3 | 4 5 6 7 | 8.
+TEST(BoxesOfRun, cuts_the_first_and_the_last_row) {
+  EXPECT_EQ(boxes_of_run({3, 4}, 2, 7),
+            (std::vector<Slice>{{{0, 2}, {1, 2}}, {{1, 0}, {1, 4}}, {{2, 0}, {1, 1}}}));
+}
+
+// Every run of a small shape: its boxes hold its elements, in order and once.
+TEST(BoxesOfRun, hold_every_element_in_order) {
+  const Shape shape{2, 3, 4};
+  for (std::int64_t begin = 0; begin < 24; ++begin) {
+    for (std::int64_t length = 0; begin + length <= 24; ++length) {
+      std::vector<std::int64_t> seen;
+      const std::vector<Slice> boxes = boxes_of_run(shape, begin, length);
+      EXPECT_LE(boxes.size(), 5u);
+      for (const Slice& box : boxes) {
+        for (std::int64_t i = 0; i < count(box.extent); ++i) {
+          const std::int64_t z = i % box.extent[2] + box.offset[2];
+          const std::int64_t y = i / box.extent[2] % box.extent[1] + box.offset[1];
+          const std::int64_t x = i / box.extent[2] / box.extent[1] + box.offset[0];
+          seen.push_back((x * 3 + y) * 4 + z);
+        }
+      }
+      std::vector<std::int64_t> right(static_cast<std::size_t>(length));
+      std::iota(right.begin(), right.end(), begin);
+      EXPECT_EQ(seen, right);
+    }
   }
 }
 

@@ -112,7 +112,7 @@ Result<LoadedModel> load_model(const checkpoint::Storage& storage, const spec::C
                    tokenizer_of(storage.files(), options.directory.tokenizer(), model));
   const nn::Types types{at::kFloat, at::kFloat};
   auto parameters = std::make_unique<nn::Parameters>(model, types, at::kCPU);
-  RETURN_IF_ERROR(nn::load(chosen.checkpoint, *parameters, nullptr));
+  RETURN_IF_ERROR(nn::load(chosen.checkpoint, model, *parameters, nullptr));
   const nn::kernels::Capability here = nn::kernels::capability_here();
   const nn::kernels::Table* table =
       here == nn::kernels::Capability::plain ? nullptr : &nn::kernels::table_of(here);

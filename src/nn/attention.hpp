@@ -40,6 +40,7 @@ class AttentionBlock {
   Projected project_latent(const Ops& ops, const at::Tensor& x, const Batch& batch) const;
 
   spec::Attention shape_;
+  std::int64_t heads_ = 0, kv_heads_ = 0;
   AttentionWords words_;
   const Parameter *wq_ = nullptr, *wk_ = nullptr, *wv_ = nullptr, *wo_ = nullptr;
   const Parameter *wq_bias_ = nullptr, *wk_bias_ = nullptr, *wv_bias_ = nullptr,

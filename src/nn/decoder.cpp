@@ -28,16 +28,27 @@ Angles angles_of(const spec::Model& model, std::int64_t length_max) {
 
 Decoder::Decoder(const spec::Model& model, const Parameters& parameters, Ops ops,
                  std::int64_t length_max)
-    : model_(model), ops_(ops), angles_(angles_of(model, length_max)) {
-  tokens_ = &parameters["embedding.tokens"];
-  positions_ = parameters.find("embedding.positions");
-  bigrams_ = parameters.find("embedding.bigrams");
-  const at::Device device = tokens_->value.device();
+    : Decoder(model, parameters, ops, length_max,
+              {.first = 0, .count = model.layers, .embedding = true, .head = true}, nullptr) {}
+
+Decoder::Decoder(const spec::Model& model, const Parameters& parameters, Ops ops,
+                 std::int64_t length_max, const DecoderPart& part, const Around* around)
+    : model_(model),
+      ops_(ops),
+      angles_(angles_of(model, length_max)),
+      part_(part),
+      around_(around) {
+  if (part.embedding) {
+    tokens_ = &parameters["embedding.tokens"];
+    positions_ = parameters.find("embedding.positions");
+    bigrams_ = parameters.find("embedding.bigrams");
+  }
+  const at::Device device = parameters.all().front().value.device();
   if (angles_.cosine.defined()) {
     angles_ = {angles_.cosine.to(device), angles_.sine.to(device)};
   }
-  layers_.reserve(static_cast<std::size_t>(model.layers));
-  for (int i = 0; i < model.layers; ++i) {
+  layers_.reserve(static_cast<std::size_t>(part.count));
+  for (int i = part.first; i < part.first + part.count; ++i) {
     const std::string prefix = fmt::format("layers.{}", i);
     const auto norm = [&](const char* name) {
       return norm_words(model, parameters, prefix + "." + name);
@@ -47,9 +58,14 @@ Decoder::Decoder(const spec::Model& model, const Parameters& parameters, Ops ops
                        AttentionBlock(model, parameters, prefix + ".attention", angles_),
                        MlpBlock(model, parameters, i)});
   }
+  if (!part.head) return;
   final_norm_ = norm_words(model, parameters, "final_norm");
-  head_ = {model.tied_embeddings ? tokens_ : &parameters["head"], model.logit_scale,
+  head_ = {&parameters[model.tied_embeddings ? "embedding.tokens" : "head"], model.logit_scale,
            model.logit_soft_cap};
+}
+
+Tensors Decoder::around(int unit, const Tensors& in, const Piece& forward) const {
+  return around_ == nullptr ? forward(in) : around_->unit(unit, in, forward);
 }
 
 at::Tensor Decoder::embedded(const Batch& batch) const {
@@ -61,42 +77,82 @@ at::Tensor Decoder::embedded(const Batch& batch) const {
   return x;
 }
 
-at::Tensor Decoder::attended(const Layer& layer, const at::Tensor& x, const Batch& batch,
-                             Cache* cache, std::size_t index) const {
-  if (cache == nullptr) return layer.attention.forward(ops_, x, batch);
-  return layer.attention.forward_cached(ops_, x, batch, cache->layers[index], cache->length);
-}
-
-at::Tensor Decoder::hidden(const Batch& batch, at::Tensor* balance, Cache* cache,
-                           const Watch* watch) const {
+at::Tensor Decoder::hidden(const Batch& batch, Cache* cache, const Watch* watch) const {
   at::Tensor x = embedded(batch), branch, normed;
   if (watch != nullptr && !(*watch)(-1, x)) return x;
   for (std::size_t i = 0; i < layers_.size(); ++i) {
     const Layer& layer = layers_[i];
-    std::tie(x, normed) = ops_.add_norm(x, branch, layer.attention_norm);
-    branch = attended(layer, normed, batch, cache, i);
-    if (layer.attention_post_norm.weight != nullptr) {
-      branch = ops_.norm(branch, layer.attention_post_norm);
+    if (cache == nullptr) {
+      const Tensors out = through(layer, branch.defined() ? Tensors{x, branch} : Tensors{x}, batch);
+      std::tie(x, branch) = std::pair(out[0], out[1]);
+    } else {
+      std::tie(x, normed) = ops_.add_norm(x, branch, layer.attention_norm);
+      branch = layer.attention.forward_cached(ops_, normed, batch, cache->layers[i], cache->length);
+      std::tie(x, branch) = behind_attention(layer, x, branch, nullptr);
     }
-    std::tie(x, normed) = ops_.add_norm(x, branch, layer.mlp_norm);
-    branch = layer.mlp.forward(ops_, normed, balance);
-    if (layer.mlp_post_norm.weight != nullptr) branch = ops_.norm(branch, layer.mlp_post_norm);
     if (watch != nullptr && !(*watch)(static_cast<int>(i), x + branch)) return x;
   }
   return ops_.add_norm(x, branch, final_norm_).second;
 }
 
-Losses Decoder::loss(const Batch& batch, LossScale scale) const {
+std::pair<at::Tensor, at::Tensor> Decoder::behind_attention(const Layer& layer, at::Tensor x,
+                                                            at::Tensor branch,
+                                                            at::Tensor* balance) const {
+  at::Tensor normed;
+  if (layer.attention_post_norm.weight != nullptr) {
+    branch = ops_.norm(branch, layer.attention_post_norm);
+  }
+  std::tie(x, normed) = ops_.add_norm(x, branch, layer.mlp_norm);
+  branch = layer.mlp.forward(ops_, normed, balance);
+  if (layer.mlp_post_norm.weight != nullptr) branch = ops_.norm(branch, layer.mlp_post_norm);
+  return {x, branch};
+}
+
+Tensors Decoder::through(const Layer& layer, const Tensors& in, const Batch& batch) const {
   at::Tensor balance;
-  const at::Tensor x = hidden(batch, &balance, nullptr, nullptr);
-  Losses losses;
-  losses.head = ops_.head_loss(x, head_, batch.targets, batch.counted, scale.head);
-  if (balance.defined()) losses.balance = balance * scale.balance;
-  return losses;
+  const auto [sum, normed] =
+      ops_.add_norm(in[0], in.size() > 1 ? in[1] : at::Tensor(), layer.attention_norm);
+  const at::Tensor attended = layer.attention.forward(ops_, normed, batch);
+  const auto [x, branch] = behind_attention(layer, sum, attended, &balance);
+  return balance.defined() ? Tensors{x, branch, balance} : Tensors{x, branch};
+}
+
+PartResult Decoder::run(const Batch& batch, const at::Tensor& stream, LossScale scale) const {
+  PartResult out;
+  Tensors state{stream};
+  if (part_.embedding) {
+    state = around(-1, {}, [this, batch](const Tensors&) { return Tensors{embedded(batch)}; });
+  }
+  for (std::size_t i = 0; i < layers_.size(); ++i) {
+    const int index = part_.first + static_cast<int>(i);
+    state = around(index, state, [this, i, batch](const Tensors& in) {
+      return through(layers_[i], in, batch);
+    });
+    if (state.size() < 3) continue;
+    at::Tensor& sum = out.losses.balance;
+    const at::Tensor balance = state[2] * scale.balance;
+    sum = sum.defined() ? sum + balance : balance;
+    state.pop_back();
+  }
+  if (!part_.head) {
+    out.stream = state.size() > 1 ? state[0] + state[1].to(state[0].scalar_type()) : state[0];
+    return out;
+  }
+  const Tensors loss = around(model_.layers, state, [&](const Tensors& in) {
+    const at::Tensor normed =
+        ops_.add_norm(in[0], in.size() > 1 ? in[1] : at::Tensor(), final_norm_).second;
+    return Tensors{ops_.head_loss(normed, head_, batch.targets, batch.counted, scale.head)};
+  });
+  out.losses.head = loss[0];
+  return out;
+}
+
+Losses Decoder::loss(const Batch& batch, LossScale scale) const {
+  return run(batch, at::Tensor(), scale).losses;
 }
 
 at::Tensor Decoder::logits(const Batch& batch) const {
-  return ops_.logits(hidden(batch, nullptr, nullptr, nullptr), head_);
+  return ops_.logits(hidden(batch, nullptr, nullptr), head_);
 }
 
 Cache Decoder::make_cache(std::int64_t capacity) const {
@@ -129,7 +185,7 @@ at::Tensor Decoder::next_logits(const at::Tensor& tokens, std::int64_t before, C
       batch.pairs[i] = pair_row(last, tokens[i].item<std::int64_t>(), bigrams_->value.size(0));
     }
   }
-  const at::Tensor x = hidden(batch, nullptr, &cache, nullptr);
+  const at::Tensor x = hidden(batch, &cache, nullptr);
   cache.length += rows;
   return ops_.logits(x.narrow(0, rows - 1, 1), head_).squeeze(0);
 }
@@ -142,7 +198,7 @@ std::optional<int> Decoder::first_not_finite(const Batch& batch) const {
     found = layer;
     return false;
   };
-  const at::Tensor x = hidden(batch, nullptr, nullptr, &watch);
+  const at::Tensor x = hidden(batch, nullptr, &watch);
   if (!found && !ops_.logits(x, head_).isfinite().all().item<bool>()) found = model_.layers;
   return found;
 }

@@ -34,9 +34,11 @@ DenseMlp::DenseMlp(const spec::Model& model, const Parameters& parameters,
       gate_(gate_of(model.activation)) {}
 
 at::Tensor DenseMlp::forward(const Ops& ops, const at::Tensor& x) const {
-  const at::Tensor a = ops.linear(x, *w1_, w1_bias_);
-  const at::Tensor b = w3_ != nullptr ? ops.linear(x, *w3_, w3_bias_) : at::Tensor();
-  return ops.linear(ops.activate(a, b, gate_), *w2_, w2_bias_);
+  std::vector<LinearWords> widening{{w1_, w1_bias_}};
+  if (w3_ != nullptr) widening.push_back({w3_, w3_bias_});
+  const std::vector<at::Tensor> wide = ops.linears(x, widening);
+  const at::Tensor inner = ops.activate(wide[0], w3_ != nullptr ? wide[1] : at::Tensor(), gate_);
+  return ops.linear(inner, *w2_, w2_bias_);
 }
 
 MlpBlock::MlpBlock(const spec::Model& model, const Parameters& parameters, int layer)
@@ -69,7 +71,7 @@ at::Tensor MlpBlock::forward(const Ops& ops, const at::Tensor& x, at::Tensor* ba
   if (!mixture_) return dense_->forward(ops, x);
   RouterWords router = router_;
   router.experts = &experts_;
-  const Routing routing = route(x, router, ops.types());
+  const Routing routing = route(x, router, ops);
   if (balance != nullptr && routing.balance_loss.defined()) {
     *balance = balance->defined() ? *balance + routing.balance_loss : routing.balance_loss;
   }

@@ -1,6 +1,8 @@
 #include "nn/muon.hpp"
 
+#include <algorithm>
 #include <array>
+#include <cmath>
 
 namespace celere::nn {
 namespace {
@@ -35,6 +37,10 @@ at::Tensor polar_factor(const at::Tensor& matrix, int iterations, at::ScalarType
     x = at::addmm(x, inner, x, p.a, 1);
   }
   return tall ? x.t() : x;
+}
+
+double muon_stretch(std::int64_t rows, std::int64_t columns) {
+  return std::sqrt(std::max(1.0, static_cast<double>(rows) / static_cast<double>(columns)));
 }
 
 }  // namespace celere::nn

@@ -17,4 +17,7 @@ namespace celere::nn {
 // 20].
 at::Tensor polar_factor(const at::Tensor& matrix, int iterations, at::ScalarType compute);
 
+// sqrt(max(1, rows / columns)): what the update of a tall matrix is taken times.
+double muon_stretch(std::int64_t rows, std::int64_t columns);
+
 }  // namespace celere::nn

@@ -6,11 +6,23 @@
 //
 // Rows are positions: [rows, width]. The residual stream is of the master type, branches of the
 // compute type.
+//
+// Where a weight is cut over ranks, its operator computes what this rank has of it and does the
+// collectives that make the whole (nn/collectives.hpp), so who writes a model need not know:
+//
+//   widening products (cut by outputs)   the rows of all ranks of tp in, some of the columns out
+//   returning ones (cut by inputs)       some of the columns in, the sum over tp out
+//   lookups, the head                    a range of the vocabulary
+//   attention                            some of the heads, and of the positions (cp)
+//
+// With sequence parallelism the stream has on each rank of tp its share of the rows, else all.
 #pragma once
 
 #include <utility>
+#include <vector>
 
 #include "nn/kernels/kernels.hpp"
+#include "nn/mesh.hpp"
 #include "nn/parameters.hpp"
 #include "nn/torch.hpp"
 
@@ -41,6 +53,13 @@ struct AttentionWords {
   double scale = 0;
   double soft_cap = 0;
   const Parameter* sinks = nullptr;
+  std::int64_t sinks_first = 0;  // of `heads` sinks, the first
+};
+
+// A product: x weight' + bias.
+struct LinearWords {
+  const Parameter* weight = nullptr;
+  const Parameter* bias = nullptr;  // nothing: none
 };
 
 struct HeadWords {
@@ -50,11 +69,14 @@ struct HeadWords {
 
 class Ops {
  public:
-  // `table`: nothing for the plain forms alone.
-  Ops(Types types, const kernels::Table* table) : types_(types), table_(table) {}
+  // `table`: nothing for the plain forms alone. `mesh`: nothing for one rank; it must outlive the
+  // graphs.
+  Ops(Types types, const kernels::Table* table, const Mesh* mesh = nullptr)
+      : types_(types), table_(table), mesh_(mesh) {}
 
   Types types() const { return types_; }
   const kernels::Table* table() const { return table_; }
+  const Mesh* mesh() const { return mesh_; }
   bool fast() const { return table_ != nullptr && types_.master == at::kFloat; }
 
   // Rows of a table, in the master type: the beginning of the stream. `index` int64.
@@ -65,6 +87,10 @@ class Ops {
 
   // x W' (+ bias), in the compute type.
   at::Tensor linear(const at::Tensor& x, const Parameter& weight, const Parameter* bias) const;
+  // Several products of the same rows.
+  std::vector<at::Tensor> linears(const at::Tensor& x, const std::vector<LinearWords>& words) const;
+  // What every head reads alike, for the heads that this rank has.
+  at::Tensor for_all_heads(const at::Tensor& x) const;
 
   // (x + branch, its norm in the compute type); `branch` undefined: (x, its norm).
   std::pair<at::Tensor, at::Tensor> add_norm(const at::Tensor& x, const at::Tensor& branch,
@@ -98,8 +124,27 @@ class Ops {
   at::Tensor logits(const at::Tensor& x, const HeadWords& words) const;
 
  private:
+  int ranks(layout::Axis axis) const { return mesh_ == nullptr ? 1 : (*mesh_)[axis].size(); }
+  // The rows of all ranks of tp, whose gradient is a sum over them; and the way back.
+  at::Tensor enter(const at::Tensor& x) const;
+  at::Tensor leave(const at::Tensor& x) const;
+  // Of an index for all rows of tp, those of a stream that has so many.
+  at::Tensor own_rows(const at::Tensor& index, std::int64_t rows) const;
+  at::Tensor local_linear(const at::Tensor& x, const LinearWords& words) const;
+  at::Tensor looked_up(const Parameter& table, const at::Tensor& index, double scale) const;
+  // Attention where other ranks have other positions of the sequences (nn/ops_context.cpp).
+  at::Tensor attend_context(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                            const at::Tensor& start, std::int64_t length,
+                            const AttentionWords& words) const;
+  at::Tensor attend_here(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                         const at::Tensor& start, std::int64_t length,
+                         const AttentionWords& words) const;
+  at::Tensor head_loss_cut(const at::Tensor& x, const HeadWords& words, const at::Tensor& targets,
+                           const at::Tensor& counted, double scale) const;
+
   Types types_;
   const kernels::Table* table_;
+  const Mesh* mesh_;
 };
 
 }  // namespace celere::nn

@@ -2,6 +2,8 @@
 #include <cmath>
 
 #include "nn/function.hpp"
+#include "nn/ops_attend.hpp"
+#include "nn/rerun.hpp"
 
 namespace celere::nn {
 namespace {
@@ -42,36 +44,40 @@ struct Attend : Function<Attend> {
 
   static at::Tensor forward(AutogradContext* context, const at::Tensor& q, const at::Tensor& k,
                             const at::Tensor& v, const at::Tensor& start, std::int64_t length,
-                            const AttentionWords* words, const kernels::Table* table) {
-    at::Tensor out = at::empty({q.size(0), words->heads * words->value_dim}, q.options());
-    at::Tensor log_sum = at::empty({q.size(0), words->heads}, q.options().dtype(at::kFloat));
+                            const AttentionWords& words, const kernels::Table* table) {
+    at::Tensor out = at::empty({q.size(0), words.heads * words.value_dim}, q.options());
+    at::Tensor log_sum = at::empty({q.size(0), words.heads}, q.options().dtype(at::kFloat));
     const variable_list all{q, k, v, out, log_sum, start};
     with_type(q.scalar_type(), [&]<typename T>(T) {
-      run(filled<T>(*words, length, all), q.size(0) / length * words->kv_heads,
+      run(filled<T>(words, length, all), q.size(0) / length * words.kv_heads,
           table->of<T>().attend_forward);
     });
     context->save_for_backward(all);
     context->saved_data["length"] = length;
-    remember(context, "words", words);
+    context->saved_data["scale"] = words.scale;
+    context->saved_data["shape"] =
+        std::vector<std::int64_t>{words.heads, words.kv_heads, words.dim, words.value_dim};
     remember(context, "table", table);
     return out;
   }
 
   static variable_list backward(AutogradContext* context, const variable_list& gradients) {
     const variable_list all = context->get_saved_variables();
-    const auto* words = remembered<AttentionWords>(context, "words");
+    const std::vector<std::int64_t> shape = context->saved_data["shape"].toIntVector();
+    AttentionWords words{shape[0], shape[1], shape[2], shape[3]};
+    words.scale = context->saved_data["scale"].toDouble();
     const auto* table = remembered<kernels::Table>(context, "table");
     const std::int64_t length = context->saved_data["length"].toInt();
     const at::Tensor dy = gradients[0].contiguous();
     at::Tensor dq = at::empty_like(all[0]), dk = at::empty_like(all[1]);
     at::Tensor dv = at::empty_like(all[2]);
     with_type(dy.scalar_type(), [&]<typename T>(T) {
-      kernels::Attend<T> f = filled<T>(*words, length, all);
+      kernels::Attend<T> f = filled<T>(words, length, all);
       f.gradient = read<T>(dy);
       f.gradient_q = write<T>(dq);
       f.gradient_k = write<T>(dk);
       f.gradient_v = write<T>(dv);
-      run(f, dy.size(0) / length * words->kv_heads, table->of<T>().attend_backward);
+      run(f, dy.size(0) / length * words.kv_heads, table->of<T>().attend_backward);
     });
     return {dq, dk, dv, {}, {}, {}, {}};
   }
@@ -88,32 +94,12 @@ at::Tensor weighed(at::Tensor scores, const at::Tensor& hidden, const at::Tensor
   std::vector<std::int64_t> shape = scores.sizes().vec();
   const std::int64_t keys = shape.back();
   shape.back() = 1;
-  const at::Tensor sink =
-      words.sinks->value.to(scores.scalar_type()).view({words.heads, 1, 1}).expand(shape);
+  const at::Tensor sink = words.sinks->value.to(scores.scalar_type())
+                              .narrow(0, words.sinks_first, words.heads)
+                              .view({words.heads, 1, 1})
+                              .expand(shape);
   const at::Tensor weights = at::softmax(at::cat({scores, sink}, -1), -1).narrow(-1, 0, keys);
   return at::matmul(weights.to(v.scalar_type()), v);
-}
-
-// [sequences, length, heads dim] with the heads before the positions, keys repeated for the queries
-// that share them.
-at::Tensor heads_first(const at::Tensor& x, std::int64_t length, std::int64_t heads,
-                       const AttentionWords& words) {
-  const at::Tensor out = x.view({x.size(0) / length, length, heads, -1}).transpose(1, 2);
-  return heads == words.heads ? out : out.repeat_interleave(words.heads / words.kv_heads, 1);
-}
-
-at::Tensor plain_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
-                           const at::Tensor& start, std::int64_t length,
-                           const AttentionWords& words) {
-  const at::Tensor scores =
-      at::matmul(heads_first(q, length, words.heads, words),
-                 heads_first(k, length, words.kv_heads, words).transpose(-1, -2));
-  const at::Tensor key = at::arange(length, start.options());
-  const at::Tensor first = start.view({-1, 1, length, 1});
-  const at::Tensor hidden = (key < first).bitwise_or(key > key.unsqueeze(1));
-  return weighed(scores, hidden, heads_first(v, length, words.kv_heads, words), words)
-      .transpose(1, 2)
-      .reshape({q.size(0), words.heads * words.value_dim});
 }
 
 struct Activation : Function<Activation> {
@@ -170,28 +156,57 @@ at::Tensor plain_gate(const at::Tensor& a, kernels::Gate gate) {
 
 }  // namespace
 
+at::Tensor heads_first(const at::Tensor& x, std::int64_t length, std::int64_t heads,
+                       const AttentionWords& words) {
+  const at::Tensor out = x.view({x.size(0) / length, length, heads, -1}).transpose(1, 2);
+  return heads == words.heads ? out : out.repeat_interleave(words.heads / words.kv_heads, 1);
+}
+
+at::Tensor attention_of(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                        std::int64_t length, const at::Tensor& hidden,
+                        const AttentionWords& words) {
+  const std::int64_t keys = k.size(0) / (q.size(0) / length);
+  const at::Tensor scores =
+      at::matmul(heads_first(q, length, words.heads, words),
+                 heads_first(k, keys, words.kv_heads, words).transpose(-1, -2));
+  return weighed(scores, hidden, heads_first(v, keys, words.kv_heads, words), words)
+      .transpose(1, 2)
+      .reshape({q.size(0), words.heads * words.value_dim});
+}
+
 at::Tensor Ops::attend(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                        const at::Tensor& start, std::int64_t length,
                        const AttentionWords& words) const {
+  const auto attend_now = [this, start, length, &words](const Tensors& in) {
+    return Tensors{ranks(layout::Axis::cp) > 1
+                       ? attend_context(in[0], in[1], in[2], start, length, words)
+                       : attend_here(in[0], in[1], in[2], start, length, words)};
+  };
+  const bool again =
+      mesh_ != nullptr && mesh_->layout().recompute == layout::Recompute::selective;
+  return again ? rerun({q, k, v}, attend_now)[0] : attend_now({q, k, v})[0];
+}
+
+at::Tensor Ops::attend_here(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                            const at::Tensor& start, std::int64_t length,
+                            const AttentionWords& words) const {
   const bool simple = words.soft_cap == 0 && words.sinks == nullptr;
   if (fast() && simple && length <= fast_length_max) {
-    return Attend::apply(q.contiguous(), k.contiguous(), v.contiguous(), start, length, &words,
+    return Attend::apply(q.contiguous(), k.contiguous(), v.contiguous(), start, length, words,
                          table_);
   }
-  return plain_attention(q, k, v, start, length, words);
+  const at::Tensor key = at::arange(length, start.options());
+  const at::Tensor first = start.view({-1, 1, length, 1});
+  const at::Tensor hidden = (key < first).bitwise_or(key > key.unsqueeze(1));
+  return attention_of(q, k, v, length, hidden, words);
 }
 
 at::Tensor Ops::attend_cached(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                               const AttentionWords& words) const {
   const std::int64_t rows = q.size(0), positions = k.size(0);
-  const at::Tensor scores =
-      at::matmul(heads_first(q, rows, words.heads, words),
-                 heads_first(k, positions, words.kv_heads, words).transpose(-1, -2));
   const at::Tensor key = at::arange(positions, q.options().dtype(at::kInt));
   const at::Tensor query = key.narrow(0, positions - rows, rows).unsqueeze(1);
-  return weighed(scores, key > query, heads_first(v, positions, words.kv_heads, words), words)
-      .transpose(1, 2)
-      .reshape({rows, words.heads * words.value_dim});
+  return attention_of(q, k, v, rows, key > query, words);
 }
 
 at::Tensor Ops::activate(const at::Tensor& a, const at::Tensor& b, kernels::Gate gate) const {

@@ -1,4 +1,5 @@
 // The experts' MLPs: rows are sorted by expert, so each expert's part is a dense product.
+#include "nn/collectives.hpp"
 #include "nn/experts.hpp"
 #include "nn/function.hpp"
 #include "nn/products.hpp"
@@ -134,6 +135,16 @@ struct Experts : Function<Experts> {
   }
 };
 
+// For each token the weighted sum of its slots. A dropped choice reads slot 0 with weight zero.
+at::Tensor combined(const at::Tensor& slots, const Routing& routing, at::ScalarType type) {
+  const at::Tensor kept = routing.place.ge(0);
+  const at::Tensor weights = (routing.weights * kept.to(routing.weights.scalar_type())).to(type);
+  const at::Tensor gathered =
+      at::index_select(slots, 0, routing.place.clamp_min(0).flatten())
+          .view({routing.place.size(0), routing.place.size(1), slots.size(1)});
+  return (gathered * weights.unsqueeze(-1)).sum(1);
+}
+
 // One expert after the other, under autograd.
 at::Tensor plain_experts(const Ops& ops, const at::Tensor& x, const Routing& routing,
                          const ExpertWords& words) {
@@ -152,13 +163,7 @@ at::Tensor plain_experts(const Ops& ops, const at::Tensor& x, const Routing& rou
         words.w3 != nullptr ? product(rows, *words.w3, words.w3_bias, e) : at::Tensor();
     parts.push_back(product(plain.activate(a, b, words.gate), *words.w2, words.w2_bias, e));
   });
-  const at::Tensor slots = at::cat(parts);
-  // A dropped choice reads slot 0 with weight zero.
-  const at::Tensor kept = routing.place.ge(0);
-  const at::Tensor weights = (routing.weights * kept.to(routing.weights.scalar_type())).to(type);
-  const at::Tensor gathered = at::index_select(slots, 0, routing.place.clamp_min(0).flatten())
-                                  .view({x.size(0), routing.place.size(1), x.size(1)});
-  return (gathered * weights.unsqueeze(-1)).sum(1);
+  return combined(at::cat(parts), routing, type);
 }
 
 // Shapes alone: every token through the first expert.
@@ -172,17 +177,114 @@ at::Tensor meta_experts(const Ops& ops, const at::Tensor& x, const ExpertWords& 
   return product(plain.activate(a, b, words.gate), *words.w2);
 }
 
-}  // namespace
-
-at::Tensor mix_experts(const Ops& ops, const at::Tensor& x, const Routing& routing,
-                       const ExpertWords& words) {
+at::Tensor mix_local(const Ops& ops, const at::Tensor& x, const Routing& routing,
+                     const ExpertWords& words) {
   if (x.is_meta()) return meta_experts(ops, x, words);
+  if (routing.token.numel() == 0) return x;  // no rows, but a part of the graph: others wait for it
   const bool biased = words.w1_bias != nullptr || words.w2_bias != nullptr;
   if (ops.fast() && !biased) {
     return Experts::apply(x.contiguous(), routing.weights.contiguous(), routing.place,
                           routing.token, routing.counts, &words, ops.table());
   }
   return plain_experts(ops, x, routing, words);
+}
+
+// counts [ranks, experts here] of rows that came from each rank, each rank's sorted by expert: each
+// row once, to its expert, with weight one.
+Routing sorted_by_expert(const std::vector<std::int64_t>& counts, std::int64_t ranks,
+                         const at::TensorOptions& weights) {
+  const auto here = static_cast<std::size_t>(counts.size()) / static_cast<std::size_t>(ranks);
+  Routing out;
+  out.counts.assign(here, 0);
+  for (std::size_t i = 0; i < counts.size(); ++i) out.counts[i % here] += counts[i];
+  std::vector<std::int64_t> next(here, 0);
+  for (std::size_t e = 1; e < here; ++e) next[e] = next[e - 1] + out.counts[e - 1];
+  const std::int64_t rows = next.back() + out.counts.back();
+  out.weights = at::ones({rows, 1}, weights);
+  out.place = at::empty({rows, 1}, at::kLong);
+  out.token = at::empty({rows}, at::kLong);
+  std::int64_t* place = out.place.mutable_data_ptr<std::int64_t>();
+  std::int64_t* token = out.token.mutable_data_ptr<std::int64_t>();
+  std::int64_t row = 0;
+  for (std::size_t i = 0; i < counts.size(); ++i) {
+    for (std::int64_t n = 0; n < counts[i]; ++n, ++row) {
+      place[row] = next[i % here]++;
+      token[place[row]] = row;
+    }
+  }
+  out.place = out.place.to(weights.device());
+  out.token = out.token.to(weights.device());
+  return out;
+}
+
+std::vector<std::int64_t> all_counts(const std::vector<std::int64_t>& own,
+                                     const ProcessGroup& group, bool to_each_its_part,
+                                     at::Device device) {
+  const at::Tensor mine = at::tensor(own, at::kLong).to(device);
+  const std::int64_t ranks = group.size();
+  at::Tensor out = at::empty({to_each_its_part ? mine.numel() : mine.numel() * ranks},
+                             mine.options());
+  finish(to_each_its_part ? group.all_to_all(out, mine) : group.all_gather(out, mine));
+  out = out.cpu();
+  const std::int64_t* data = out.const_data_ptr<std::int64_t>();
+  return {data, data + out.numel()};
+}
+
+// Sums of equal parts.
+std::vector<std::int64_t> sums_of_parts(const std::vector<std::int64_t>& counts, int parts) {
+  std::vector<std::int64_t> sums(static_cast<std::size_t>(parts), 0);
+  const std::size_t each = counts.size() / sums.size();
+  for (std::size_t i = 0; i < counts.size(); ++i) sums[i / each] += counts[i];
+  return sums;
+}
+
+// Rows that are at home with all ranks of etp: each gets those of all, computes its part of the
+// experts, and the parts' sum goes back to whose rows they were.
+at::Tensor over_tensor_ranks(const Ops& ops, const at::Tensor& rows,
+                             const std::vector<std::int64_t>& counts, int sources,
+                             const ExpertWords& words, const ExpertWords& words_without_bias) {
+  const ProcessGroup& etp = (*ops.mesh())[layout::Axis::etp];
+  const at::TensorOptions weights = rows.options().dtype(ops.types().master).requires_grad(false);
+  if (etp.size() == 1) {
+    return mix_local(ops, rows, sorted_by_expert(counts, sources, weights), words);
+  }
+  const std::vector<std::int64_t> all = all_counts(counts, etp, false, rows.device());
+  const std::vector<std::int64_t> of_rank = sums_of_parts(all, etp.size());
+  const Rows own(static_cast<std::size_t>(etp.size()), rows.size(0));
+  const at::Tensor gathered = exchange(rows.repeat({etp.size(), 1}), of_rank, own, etp);
+  // A bias behind the sum is added once.
+  const at::Tensor parts =
+      mix_local(ops, gathered, sorted_by_expert(all, std::int64_t{sources} * etp.size(), weights),
+                etp.rank() == 0 || words.w2_bias == nullptr ? words : words_without_bias);
+  return exchange(parts, own, of_rank, etp).view({etp.size(), rows.size(0), -1}).sum(0);
+}
+
+at::Tensor mix_over_ranks(const Ops& ops, const at::Tensor& x, const Routing& routing,
+                          const ExpertWords& words, const ExpertWords& words_without_bias) {
+  const ProcessGroup& ep = (*ops.mesh())[layout::Axis::ep];
+  const at::Tensor slots = at::index_select(x, 0, routing.token);
+  const std::vector<std::int64_t> arriving =
+      all_counts(routing.counts, ep, true, x.device());  // [ranks, experts here]
+  const Rows sent = sums_of_parts(routing.counts, ep.size());
+  const Rows received = sums_of_parts(arriving, ep.size());
+  const at::Tensor rows = exchange(slots, received, sent, ep);
+  const at::Tensor out =
+      over_tensor_ranks(ops, rows, arriving, ep.size(), words, words_without_bias);
+  const at::Tensor back = exchange(out, sent, received, ep);
+  return combined(back, routing, ops.types().compute);
+}
+
+}  // namespace
+
+at::Tensor mix_experts(const Ops& ops, const at::Tensor& x, const Routing& routing,
+                       const ExpertWords& words) {
+  if (ops.mesh() != nullptr && ((*ops.mesh())[layout::Axis::ep].size() > 1 ||
+                                (*ops.mesh())[layout::Axis::etp].size() > 1)) {
+    ExpertWords without_bias = words;
+    without_bias.w2_bias = nullptr;
+    return mix_over_ranks(ops, x, routing, words, without_bias);
+  }
+  return mix_local(ops, x, routing, words);
 }
 
 }  // namespace celere::nn

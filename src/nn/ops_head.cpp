@@ -81,6 +81,7 @@ struct HeadLoss : Function<HeadLoss> {
 
 at::Tensor Ops::head_loss(const at::Tensor& x, const HeadWords& words, const at::Tensor& targets,
                           const at::Tensor& counted, double scale) const {
+  if (ranks(layout::Axis::tp) > 1) return head_loss_cut(x, words, targets, counted, scale);
   if (fast()) {
     const bool with_gradient = c10::GradMode::is_enabled();
     return HeadLoss::apply(x.contiguous(), words, targets, counted, scale, with_gradient, table_);

@@ -1,6 +1,7 @@
 // Linear layers and embeddings.
 //
 //   y = x W' + b      dx = dy W      dW += dy' x      db += sum of dy
+#include "nn/collectives.hpp"
 #include "nn/function.hpp"
 #include "nn/products.hpp"
 
@@ -83,23 +84,79 @@ struct Embed : Function<Embed> {
 
 }  // namespace
 
-at::Tensor Ops::embed(const Parameter& table, const at::Tensor& index, double scale) const {
+at::Tensor Ops::enter(const at::Tensor& x) const {
+  if (ranks(layout::Axis::tp) == 1) return x;
+  const ProcessGroup& tp = (*mesh_)[layout::Axis::tp];
+  return mesh_->layout().sequence_parallel ? gather_rows(x, tp) : sum_gradient(x, tp);
+}
+
+at::Tensor Ops::leave(const at::Tensor& x) const {
+  if (ranks(layout::Axis::tp) == 1) return x;
+  const ProcessGroup& tp = (*mesh_)[layout::Axis::tp];
+  return mesh_->layout().sequence_parallel ? scatter_rows(x, tp) : sum(x, tp);
+}
+
+at::Tensor Ops::own_rows(const at::Tensor& index, std::int64_t rows) const {
+  if (index.size(0) == rows) return index;
+  const ProcessGroup& tp = (*mesh_)[layout::Axis::tp];
+  CHECK_EQ(index.size(0), rows * tp.size());
+  return index.narrow(0, rows * tp.rank(), rows);
+}
+
+at::Tensor Ops::looked_up(const Parameter& table, const at::Tensor& index, double scale) const {
   if (fast()) return Embed::apply(std::optional<at::Tensor>(), table.value, &table, index, scale);
   const at::Tensor rows = rows_of(table.value, index);
   return scale == 1 ? rows : rows * scale;
 }
 
+at::Tensor Ops::embed(const Parameter& table, const at::Tensor& index, double scale) const {
+  if (ranks(layout::Axis::tp) == 1) return looked_up(table, index, scale);
+  // Tokens of other ranks' ranges bring zeros to the sum.
+  const std::int64_t first = table.held.slice.offset[0], count = table.shape()[0];
+  const at::Tensor here = index.ge(first).bitwise_and(index.lt(first + count));
+  const at::Tensor rows = looked_up(table, (index - first).clamp(0, count - 1), scale);
+  return leave(rows * here.to(rows.scalar_type()).unsqueeze(1));
+}
+
 at::Tensor Ops::add_embedding(const at::Tensor& x, const Parameter& table,
                               const at::Tensor& index) const {
-  if (fast()) return Embed::apply(std::optional(x), table.value, &table, index, 1.0);
-  return (x + rows_of(table.value, index)).to(x.scalar_type());
+  const at::Tensor own = own_rows(index, x.size(0)).contiguous();
+  if (fast()) return Embed::apply(std::optional(x), table.value, &table, own, 1.0);
+  return (x + rows_of(table.value, own)).to(x.scalar_type());
+}
+
+at::Tensor Ops::local_linear(const at::Tensor& x, const LinearWords& words) const {
+  if (fast()) return Linear::apply(x, words.weight, words.bias, table_);
+  const auto type = types_.compute;
+  return at::linear(
+      x.to(type), words.weight->value.to(type),
+      words.bias != nullptr ? std::optional(words.bias->value.to(type)) : std::nullopt);
 }
 
 at::Tensor Ops::linear(const at::Tensor& x, const Parameter& weight, const Parameter* bias) const {
-  if (fast()) return Linear::apply(x, &weight, bias, table_);
-  const auto type = types_.compute;
-  return at::linear(x.to(type), weight.value.to(type),
-                    bias != nullptr ? std::optional(bias->value.to(type)) : std::nullopt);
+  return linears(x, {{&weight, bias}}).front();
 }
+
+std::vector<at::Tensor> Ops::linears(const at::Tensor& x,
+                                     const std::vector<LinearWords>& words) const {
+  std::vector<at::Tensor> out;
+  at::Tensor entered;
+  for (const LinearWords& one : words) {
+    const int cut = ranks(layout::Axis::tp) == 1 ? -1 : one.weight->what.shard.tp;
+    if (cut == 0) {
+      if (!entered.defined()) entered = enter(x);
+      out.push_back(local_linear(entered, one));
+    } else if (cut == 1) {
+      // The bias is whole on each rank, and added once.
+      const at::Tensor y = leave(local_linear(x, {one.weight, nullptr}));
+      out.push_back(one.bias == nullptr ? y : y + one.bias->value.to(types_.compute));
+    } else {
+      out.push_back(local_linear(x, one));
+    }
+  }
+  return out;
+}
+
+at::Tensor Ops::for_all_heads(const at::Tensor& x) const { return enter(x); }
 
 }  // namespace celere::nn

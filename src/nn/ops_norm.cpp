@@ -191,8 +191,9 @@ at::Tensor Ops::norm(const at::Tensor& x, const NormWords& words) const {
 at::Tensor Ops::rotary(const at::Tensor& x, const RotaryWords& words,
                        const at::Tensor& position) const {
   if (words.norm == nullptr && words.rotated == 0) return x;
-  if (fast()) return Rotate::apply(x.contiguous(), &words, position, table_);
-  return plain_rotary(x, words, position);
+  const at::Tensor own = own_rows(position, x.size(0));
+  if (fast()) return Rotate::apply(x.contiguous(), &words, own, table_);
+  return plain_rotary(x, words, own);
 }
 
 }  // namespace celere::nn

@@ -3,40 +3,97 @@
 #include <algorithm>
 #include <atomic>
 #include <cmath>
+#include <set>
 
+#include "nn/collectives.hpp"
 #include "nn/function.hpp"
 #include "nn/muon.hpp"
 
 namespace celere::nn {
 namespace {
 
-constexpr std::int64_t piece = 1 << 15;  // elements that one thread takes at a time
+constexpr std::int64_t block_elements = 1 << 15;  // that one thread takes at a time
 
 bool is_matrix(const Parameter& p) { return p.what.shape.size() >= 2; }
 
-bool for_muon(const Parameter& p) {
-  return p.what.type == spec::TensorType::weight || p.what.type == spec::TensorType::expert;
+bool is_whole(const Parameter& p) {
+  const std::size_t d = p.what.shape.size();
+  return p.shape()[d - 1] == p.what.shape[d - 1] && p.shape()[d - 2] == p.what.shape[d - 2];
+}
+
+at::Tensor of_piece(const at::Tensor& shard, const Optimizer::Piece& piece) {
+  return shard.narrow(0, piece.in_shard, piece.count);
+}
+
+// Pieces of a fixed size, added in order: the same for any number of threads.
+double sum_of_squares(const at::Tensor& flat, const kernels::Table* table) {
+  if (table == nullptr || flat.scalar_type() != at::kFloat) {
+    return flat.square().sum().to(at::kDouble).item<double>();
+  }
+  const std::int64_t count = (flat.numel() + block_elements - 1) / block_elements;
+  std::vector<double> sums(static_cast<std::size_t>(count));
+  at::parallel_for(0, count, 1, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) {
+      sums[static_cast<std::size_t>(i)] = table->sum_of_squares(
+          read<float>(flat),
+          {i * block_elements, std::min(flat.numel(), (i + 1) * block_elements)});
+    }
+  });
+  double total = 0;
+  for (const double sum : sums) total += sum;
+  return total;
 }
 
 }  // namespace
+
+Optimizer::Piece piece_of(const Parameter& p, const Bucket& bucket) {
+  const std::int64_t shard_end = bucket.shard_begin() + bucket.shard_size();
+  const std::int64_t begin = std::max(p.offset, bucket.shard_begin());
+  const std::int64_t end = std::min(p.offset + p.count(), shard_end);
+  return {.parameter = &p,
+          .bucket = &bucket,
+          .begin = begin - p.offset,
+          .count = std::max<std::int64_t>(0, end - begin),
+          .in_shard = begin - bucket.shard_begin(),
+          .state = 0};
+}
+
+bool for_muon(const spec::Tensor& tensor) {
+  return tensor.shape.size() >= 2 &&
+         (tensor.type == spec::TensorType::weight || tensor.type == spec::TensorType::expert);
+}
 
 Optimizer::Optimizer(spec::Optimizer kind, const spec::Schedule& schedule, Parameters& parameters,
                      const kernels::Table* table)
     : kind_(kind), schedule_(schedule), parameters_(parameters), table_(table) {
   std::int64_t adamw = 0, muon = 0;
-  if (kind != spec::Optimizer::sgd) {
-    for (const Parameter& p : parameters.all()) {
-      const bool to_muon = kind == spec::Optimizer::muon && for_muon(p) && is_matrix(p);
-      std::int64_t& offset = to_muon ? muon : adamw;
-      (to_muon ? muon_ : adamw_).push_back({&p, offset});
-      offset += p.what.count();
-    }
+  if (kind == spec::Optimizer::sgd) return;
+  // Over tp and ep all ranks must come to the same answer: a bucket is shared as one.
+  std::set<const Bucket*> shared;
+  for (const Parameter& p : parameters.all()) {
+    const Bucket& bucket = *parameters.buckets()[p.bucket];
+    const bool to_muon = kind == spec::Optimizer::muon && for_muon(p.what);
+    if (to_muon && (bucket.shards().size() > 1 || !is_whole(p))) shared.insert(&bucket);
   }
-  const at::TensorOptions options = parameters.flat_values().options();
+  for (const auto& bucket : parameters.buckets()) {
+    if (shared.contains(bucket.get())) shared_.push_back(bucket.get());
+  }
+  for (const Parameter& p : parameters.all()) {
+    const bool to_muon = kind == spec::Optimizer::muon && for_muon(p.what);
+    Piece piece = piece_of(p, *parameters.buckets()[p.bucket]);
+    if (piece.count == 0) continue;
+    std::int64_t& offset = to_muon ? muon : adamw;
+    piece.state = offset;
+    (to_muon ? muon_ : adamw_).push_back(piece);
+    offset += piece.count;
+  }
+  const at::TensorOptions options = parameters.buckets().front()->values().options();
   mean_ = at::zeros({adamw}, options);
   square_ = at::zeros({adamw}, options);
   momentum_ = at::zeros({muon}, options);
-  for (const Entry& entry : muon_) add_matrices(entry);
+  for (const Piece& piece : muon_) {
+    if (!shared.contains(piece.bucket)) add_matrices(piece);
+  }
   // The large ones first, so that the threads end together.
   const auto cost = [](const Matrix& m) {
     return static_cast<double>(m.value.numel()) *
@@ -46,11 +103,11 @@ Optimizer::Optimizer(spec::Optimizer kind, const spec::Schedule& schedule, Param
                    [&](const Matrix& a, const Matrix& b) { return cost(a) > cost(b); });
 }
 
-void Optimizer::add_matrices(const Entry& entry) {
-  const Parameter& p = *entry.parameter;
+void Optimizer::add_matrices(const Piece& piece) {
+  const Parameter& p = *piece.parameter;
   const std::int64_t rows = p.what.shape[p.what.shape.size() - 2];
   const auto shaped = [&](const at::Tensor& x) { return x.view({-1, rows, p.what.shape.back()}); };
-  const at::Tensor momentum = shaped(momentum_.narrow(0, entry.offset, p.what.count()));
+  const at::Tensor momentum = shaped(momentum_.narrow(0, piece.state, piece.count));
   const at::Tensor gradient = shaped(p.value.grad());
   const at::Tensor value = shaped(p.value.detach());
   const bool copies = !p.compute.is_same(p.value);
@@ -61,32 +118,37 @@ void Optimizer::add_matrices(const Entry& entry) {
   }
 }
 
-std::vector<std::pair<std::string, at::Tensor>> Optimizer::state() const {
-  std::vector<std::pair<std::string, at::Tensor>> out;
-  const auto add = [&](const char* kind, const at::Tensor& flat, const Entry& entry) {
-    const spec::Tensor& what = entry.parameter->what;
-    out.emplace_back(std::string(kind) + what.name,
-                     flat.narrow(0, entry.offset, what.count()).view(what.shape));
-  };
-  for (const Entry& entry : adamw_) {
-    add("mean.", mean_, entry);
-    add("square.", square_, entry);
+std::vector<Optimizer::State> Optimizer::state() const {
+  std::vector<State> out;
+  for (const Piece& piece : adamw_) {
+    out.push_back({"mean", piece, mean_.narrow(0, piece.state, piece.count)});
+    out.push_back({"square", piece, square_.narrow(0, piece.state, piece.count)});
   }
-  for (const Entry& entry : muon_) add("momentum.", momentum_, entry);
+  for (const Piece& piece : muon_) {
+    out.push_back({"momentum", piece, momentum_.narrow(0, piece.state, piece.count)});
+  }
   return out;
 }
 
 void Optimizer::step(double rate_factor, double gradient_scale) {
   const at::NoGradGuard quiet;
   ++steps_;
-  if (kind_ == spec::Optimizer::sgd) step_sgd(rate_factor, gradient_scale);
+  if (kind_ == spec::Optimizer::sgd) {
+    const double rate = schedule_.learning_rate * rate_factor * gradient_scale;
+    for (const auto& bucket : parameters_.buckets()) {
+      bucket->value_shard().sub_(bucket->gradient_shard(), rate);
+    }
+  }
   if (!adamw_.empty()) step_adamw(rate_factor, gradient_scale);
-  if (!muon_.empty()) step_muon(rate_factor, gradient_scale);
+  if (!matrices_.empty()) step_whole_matrices(rate_factor, gradient_scale);
+  for (const Bucket* bucket : shared_) step_shared_matrices(*bucket, rate_factor, gradient_scale);
+  for (const auto& bucket : parameters_.buckets()) bucket->begin_publish();
+  for (const auto& bucket : parameters_.buckets()) bucket->finish_publish();
 }
 
-kernels::AdamW Optimizer::adamw_of(const Entry& entry, double rate_factor,
+kernels::AdamW Optimizer::adamw_of(const Piece& piece, double rate_factor,
                                    double gradient_scale) const {
-  const Parameter& p = *entry.parameter;
+  const Parameter& p = *piece.parameter;
   const bool embedding = p.what.type == spec::TensorType::embedding;
   const double rate = embedding ? schedule_.embedding_learning_rate : schedule_.learning_rate;
   const auto steps = static_cast<double>(steps_);
@@ -104,59 +166,56 @@ kernels::AdamW Optimizer::adamw_of(const Entry& entry, double rate_factor,
 
 void Optimizer::step_adamw(double rate_factor, double gradient_scale) {
   if (table_ == nullptr || parameters_.types().master != at::kFloat) {
-    for (const Entry& entry : adamw_) adamw_plain(entry, rate_factor, gradient_scale);
-    parameters_.refresh();
+    for (const Piece& piece : adamw_) adamw_plain(piece, rate_factor, gradient_scale);
     return;
   }
-  // All tensors as one list of pieces, shared out.
-  struct Piece {
+  // All tensors as one list of blocks, shared out. Compute copies follow when values are published.
+  struct Block {
     kernels::AdamW what;
     kernels::Rows rows;
   };
-  std::vector<Piece> pieces;
-  for (const Entry& entry : adamw_) {
-    const Parameter& p = *entry.parameter;
-    kernels::AdamW f = adamw_of(entry, rate_factor, gradient_scale);
-    f.weight = write<float>(p.value);
-    f.gradient = read<float>(p.value.grad());
-    f.mean = write<float>(mean_) + entry.offset;
-    f.square = write<float>(square_) + entry.offset;
-    f.copy =
-        parameters_.types().compute == at::kBFloat16 ? write<c10::BFloat16>(p.compute) : nullptr;
-    for (std::int64_t begin = 0; begin < p.what.count(); begin += piece) {
-      pieces.push_back({f, {begin, std::min(p.what.count(), begin + piece)}});
+  std::vector<Block> blocks;
+  for (const Piece& piece : adamw_) {
+    kernels::AdamW f = adamw_of(piece, rate_factor, gradient_scale);
+    f.weight = write<float>(piece.bucket->value_shard()) + piece.in_shard;
+    f.gradient = read<float>(piece.bucket->gradient_shard()) + piece.in_shard;
+    f.mean = write<float>(mean_) + piece.state;
+    f.square = write<float>(square_) + piece.state;
+    f.copy = nullptr;
+    for (std::int64_t begin = 0; begin < piece.count; begin += block_elements) {
+      blocks.push_back({f, {begin, std::min(piece.count, begin + block_elements)}});
     }
   }
-  at::parallel_for(0, static_cast<std::int64_t>(pieces.size()), 1,
+  at::parallel_for(0, static_cast<std::int64_t>(blocks.size()), 1,
                    [&](std::int64_t begin, std::int64_t end) {
                      for (std::int64_t i = begin; i < end; ++i) {
-                       const Piece& part = pieces[static_cast<std::size_t>(i)];
-                       table_->adamw(part.what, part.rows);
+                       const Block& block = blocks[static_cast<std::size_t>(i)];
+                       table_->adamw(block.what, block.rows);
                      }
                    });
 }
 
-void Optimizer::adamw_plain(const Entry& entry, double rate_factor, double gradient_scale) {
-  const Parameter& p = *entry.parameter;
+void Optimizer::adamw_plain(const Piece& piece, double rate_factor, double gradient_scale) {
+  const Parameter& p = *piece.parameter;
   const bool embedding = p.what.type == spec::TensorType::embedding;
   const double rate =
       rate_factor * (embedding ? schedule_.embedding_learning_rate : schedule_.learning_rate);
   const auto steps = static_cast<double>(steps_);
   const double correction1 = 1 - std::pow(schedule_.beta1, steps);
   const double correction2 = 1 - std::pow(schedule_.beta2, steps);
-  const at::Tensor gradient = p.value.grad().flatten() * gradient_scale;
-  const at::Tensor mean = mean_.narrow(0, entry.offset, p.what.count());
-  const at::Tensor square = square_.narrow(0, entry.offset, p.what.count());
+  const at::Tensor gradient = of_piece(piece.bucket->gradient_shard(), piece) * gradient_scale;
+  const at::Tensor mean = mean_.narrow(0, piece.state, piece.count);
+  const at::Tensor square = square_.narrow(0, piece.state, piece.count);
   mean.mul_(schedule_.beta1).add_(gradient, 1 - schedule_.beta1);
   square.mul_(schedule_.beta2).addcmul_(gradient, gradient, 1 - schedule_.beta2);
-  const at::Tensor value = p.value.detach().view({-1});
+  const at::Tensor value = of_piece(piece.bucket->value_shard(), piece);
   if (is_matrix(p)) value.mul_(1 - rate * schedule_.weight_decay);
   value.sub_(mean / correction1 / ((square / correction2).sqrt() + schedule_.epsilon), rate);
 }
 
 // Whole matrices are shared out among the threads: inside, each product is one thread's, which for
 // the widths of a layer beats a product shared by all, and no result depends on their number.
-void Optimizer::step_muon(double rate_factor, double gradient_scale) {
+void Optimizer::step_whole_matrices(double rate_factor, double gradient_scale) {
   const spec::Muon& muon = schedule_.muon;
   const double rate = muon.learning_rate * rate_factor;
   std::atomic<std::size_t> next{0};
@@ -168,37 +227,22 @@ void Optimizer::step_muon(double rate_factor, double gradient_scale) {
       const at::Tensor ahead =
           at::add(m.momentum * muon.momentum, m.gradient, (1 - muon.momentum) * gradient_scale);
       const at::Tensor update = polar_factor(ahead, muon.iterations, parameters_.types().compute);
-      const double stretch = std::sqrt(std::max(
-          1.0, static_cast<double>(m.value.size(0)) / static_cast<double>(m.value.size(1))));
+      const double stretch = muon_stretch(m.value.size(0), m.value.size(1));
       m.value.mul_(1 - rate * muon.weight_decay).sub_(update, rate * stretch);
-      if (m.compute.defined()) m.compute.copy_(m.value);
     }
   });
-}
-
-void Optimizer::step_sgd(double rate_factor, double gradient_scale) {
-  const double rate = schedule_.learning_rate * rate_factor * gradient_scale;
-  parameters_.flat_values().sub_(parameters_.flat_gradients(), rate);
-  parameters_.refresh();
 }
 
 double gradient_norm(const Parameters& parameters, const kernels::Table* table) {
-  const at::Tensor& flat = parameters.flat_gradients();
-  if (table == nullptr || flat.scalar_type() != at::kFloat) {
-    return std::sqrt(flat.square().sum().to(at::kDouble).item<double>());
-  }
-  // Pieces of a fixed size, added in order: the same for any number of threads.
-  const std::int64_t count = (flat.numel() + piece - 1) / piece;
-  std::vector<double> sums(static_cast<std::size_t>(count));
-  at::parallel_for(0, count, 1, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t i = begin; i < end; ++i) {
-      sums[static_cast<std::size_t>(i)] = table->sum_of_squares(
-          read<float>(flat), {i * piece, std::min(flat.numel(), (i + 1) * piece)});
-    }
-  });
   double total = 0;
-  for (const double sum : sums) total += sum;
-  return std::sqrt(total);
+  for (const auto& bucket : parameters.buckets()) {
+    if (bucket->counts_here()) total += sum_of_squares(bucket->gradient_shard(), table);
+  }
+  const ProcessGroup& world = parameters.mesh()[layout::Axis::world];
+  if (world.size() == 1) return std::sqrt(total);
+  const at::Tensor sum = at::full({1}, total, at::TensorOptions().dtype(at::kDouble));
+  finish(world.all_reduce_sum(sum));
+  return std::sqrt(sum.item<double>());
 }
 
 }  // namespace celere::nn

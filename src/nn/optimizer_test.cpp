@@ -106,10 +106,10 @@ TEST(Muon, three_steps_are_those_of_its_equations) {
     draw_all(c.model, parameters);
     Optimizer optimizer(spec::Optimizer::muon, schedule, parameters, table_here());
     std::map<std::string, std::pair<at::Tensor, at::Tensor>> twins;  // W and M
-    for (const auto& [name, tensor] : optimizer.state()) {
-      if (!name.starts_with("momentum.")) continue;
-      const std::string weight = name.substr(std::string("momentum.").size());
-      twins[weight] = {parameters[weight].value.detach().clone(), at::zeros_like(tensor)};
+    for (const Optimizer::State& state : optimizer.state()) {
+      if (state.kind != "momentum") continue;
+      const at::Tensor weight = state.piece.parameter->value.detach();
+      twins[state.piece.parameter->what.name] = {weight.clone(), at::zeros_like(weight)};
     }
     ASSERT_GT(twins.size(), 5u) << c.name;
     at::manual_seed(2);
@@ -146,7 +146,9 @@ TEST(Optimizer, state_has_the_names_of_the_weights) {
   Parameters parameters(model, {}, at::kCPU);
   const Optimizer optimizer(spec::Optimizer::muon, {}, parameters, table_here());
   std::vector<std::string> names;
-  for (const auto& [name, tensor] : optimizer.state()) names.push_back(name);
+  for (const Optimizer::State& state : optimizer.state()) {
+    names.push_back(state.kind + "." + state.piece.parameter->what.name);
+  }
   EXPECT_EQ(std::count(names.begin(), names.end(), "momentum.layers.1.attention.wo"), 1);
   EXPECT_EQ(std::count(names.begin(), names.end(), "mean.final_norm"), 1);
   EXPECT_EQ(std::count(names.begin(), names.end(), "square.embedding.tokens"), 1);

@@ -19,6 +19,7 @@
 #undef CHECK_GE
 #undef CHECK_GT
 #include <torch/csrc/distributed/c10d/FileStore.hpp>
+#include <torch/csrc/distributed/c10d/HashStore.hpp>
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
@@ -98,6 +99,10 @@ Result<Meeting> Meeting::at_file(const std::string& path, int processes) {
   }
 }
 
+Meeting Meeting::in_process() {
+  return Meeting(std::make_shared<Store>(Store{c10::make_intrusive<c10d::HashStore>()}));
+}
+
 Result<Meeting> Meeting::at_port(const Port& port) {
   c10d::TCPStoreOptions options;
   options.port = static_cast<std::uint16_t>(port.port);
@@ -170,6 +175,16 @@ Pending ProcessGroup::all_reduce_sum(const at::Tensor& tensor) const {
   });
 }
 
+Pending ProcessGroup::all_reduce_max(const at::Tensor& tensor) const {
+  if (size_ == 1) return Pending(nullptr);
+  return begin([&](c10d::Backend& backend) {
+    std::vector<at::Tensor> tensors{tensor};
+    c10d::AllreduceOptions options;
+    options.reduceOp = c10d::ReduceOp::MAX;
+    return backend.allreduce(tensors, options);
+  });
+}
+
 Pending ProcessGroup::broadcast(const at::Tensor& tensor, int root) const {
   CHECK(root >= 0 && root < size_);
   if (size_ == 1) return Pending(nullptr);
@@ -215,6 +230,35 @@ Pending ProcessGroup::all_to_all(const at::Tensor& to, const at::Tensor& from) c
     at::Tensor out = to.view({size_, -1}), in = from.view({size_, -1});
     std::vector<std::int64_t> even;
     return backend.all_to_all_single(out, in, even, even);
+  });
+}
+
+Pending ProcessGroup::all_to_all(const at::Tensor& to, const Rows& to_rows, const at::Tensor& from,
+                                 const Rows& from_rows) const {
+  if (size_ == 1) {
+    to.copy_(from);
+    return Pending(nullptr);
+  }
+  return begin([&](c10d::Backend& backend) {
+    at::Tensor out = to, in = from;
+    std::vector<std::int64_t> out_rows = to_rows, in_rows = from_rows;
+    return backend.all_to_all_single(out, in, out_rows, in_rows);
+  });
+}
+
+Pending ProcessGroup::send(const at::Tensor& tensor, int to, int tag) const {
+  CHECK(to >= 0 && to < size_ && to != rank_);
+  return begin([&](c10d::Backend& backend) {
+    std::vector<at::Tensor> tensors{tensor};
+    return backend.send(tensors, to, tag);
+  });
+}
+
+Pending ProcessGroup::receive(const at::Tensor& tensor, int from, int tag) const {
+  CHECK(from >= 0 && from < size_ && from != rank_);
+  return begin([&](c10d::Backend& backend) {
+    std::vector<at::Tensor> tensors{tensor};
+    return backend.recv(tensors, from, tag);
   });
 }
 

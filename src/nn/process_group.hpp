@@ -29,6 +29,8 @@ class Meeting {
   // A path that all processes see and where nothing lies yet; the last of them removes the file.
   // Errors: io.
   static Result<Meeting> at_file(const std::string& path, int processes);
+  // Of ranks that are threads of one process: hand all of them copies.
+  static Meeting in_process();
   // `serves`: one of the processes, on `host`. Errors: io, where nobody answers in time.
   struct Port {
     std::string host;
@@ -86,6 +88,8 @@ class ProcessGroup {
 
   // In place: the sum over ranks.
   Pending all_reduce_sum(const at::Tensor& tensor) const;
+  // In place: the greatest over ranks, element by element.
+  Pending all_reduce_max(const at::Tensor& tensor) const;
   // In place: what `root` has.
   Pending broadcast(const at::Tensor& tensor, int root) const;
   // whole[rank] = part of each rank. whole: [size, ...] of the shape of part.
@@ -94,6 +98,14 @@ class ProcessGroup {
   Pending reduce_scatter_sum(const at::Tensor& part, const at::Tensor& whole) const;
   // to[rank] = from[this rank] of each rank. Both [size, ...].
   Pending all_to_all(const at::Tensor& to, const at::Tensor& from) const;
+  // The same with parts of unequal size along dimension 0: `from` holds from_rows[r] rows for rank
+  // r, one part behind the other; `to` gets to_rows[r] rows of it.
+  using Rows = std::vector<std::int64_t>;
+  Pending all_to_all(const at::Tensor& to, const Rows& to_rows, const at::Tensor& from,
+                     const Rows& from_rows) const;
+  // From one rank to another. Between two ranks messages of one tag arrive in order.
+  Pending send(const at::Tensor& tensor, int to, int tag) const;
+  Pending receive(const at::Tensor& tensor, int from, int tag) const;
   // Until all ranks are here. Errors: io.
   Status barrier() const;
 

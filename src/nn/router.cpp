@@ -1,6 +1,7 @@
 #include <cmath>
 
 #include "base/check.hpp"
+#include "nn/collectives.hpp"
 #include "nn/experts.hpp"
 
 namespace celere::nn {
@@ -54,7 +55,8 @@ void place_choices(Routing& routing, const spec::Experts& experts) {
 
 }  // namespace
 
-Routing route(const at::Tensor& x, const RouterWords& words, Types types) {
+Routing route(const at::Tensor& x, const RouterWords& words, const Ops& ops) {
+  const Types types = ops.types();
   const spec::Experts& experts = *words.experts;
   const at::Tensor weight = words.weight->value;
   const bool in_logits = words.bias != nullptr && !words.bias_chooses_only;
@@ -78,11 +80,17 @@ Routing route(const at::Tensor& x, const RouterWords& words, Types types) {
   if (experts.balance_loss > 0) {
     // experts x sum over experts of (share of choices) (mean probability) [Fedus et al. 2021].
     const at::Tensor probability = sigmoid ? scores / scores.sum(-1, true) : scores;
-    const at::Tensor share =
-        at::bincount(routing.chosen.flatten(), {}, experts.count).to(probability.scalar_type()) /
-        static_cast<double>(routing.chosen.numel());
-    routing.balance_loss = (share * probability.mean(0)).sum() *
-                           (static_cast<double>(experts.count) * experts.balance_loss);
+    at::Tensor chosen =
+        at::bincount(routing.chosen.flatten(), {}, experts.count).to(probability.scalar_type());
+    double tokens = static_cast<double>(x.size(0));
+    if (ops.mesh() != nullptr) {
+      const ProcessGroup& parts = (*ops.mesh())[layout::Axis::sequence];
+      finish(parts.all_reduce_sum(chosen));
+      tokens *= parts.size();
+    }
+    const at::Tensor share = chosen / (tokens * static_cast<double>(experts.top_k));
+    routing.balance_loss = (share * probability.sum(0)).sum() *
+                           (static_cast<double>(experts.count) * experts.balance_loss / tokens);
   }
   return routing;
 }

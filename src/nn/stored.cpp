@@ -11,13 +11,31 @@ checkpoint::DataType type_of(const at::Tensor& tensor) {
   return tensor.scalar_type() == at::kFloat ? checkpoint::DataType::f32 : checkpoint::DataType::f64;
 }
 
-checkpoint::TensorView view_of(const std::string& name, const at::Tensor& tensor) {
-  const checkpoint::Shape shape = tensor.sizes().vec();
-  return {name,
-          type_of(tensor),
-          shape,
-          checkpoint::whole(shape),
-          {static_cast<const std::byte*>(tensor.const_data_ptr()), tensor.nbytes()}};
+// A run of elements of a parameter's part, as boxes of the whole tensor; flat memory goes with it.
+template <typename F>
+void over_boxes(const Optimizer::Piece& piece, const at::Tensor& flat, const F& function) {
+  const checkpoint::Slice& part = piece.parameter->held.slice;
+  std::int64_t done = 0;
+  for (checkpoint::Slice& box : checkpoint::boxes_of_run(part.extent, piece.begin, piece.count)) {
+    for (std::size_t d = 0; d < box.offset.size(); ++d) box.offset[d] += part.offset[d];
+    const std::int64_t count = checkpoint::count(box.extent);
+    const at::Tensor memory = flat.narrow(0, done, count);
+    function(box, std::span<std::byte>(static_cast<std::byte*>(memory.mutable_data_ptr()),
+                                       memory.nbytes()));
+    done += count;
+  }
+}
+
+void add_views(std::vector<checkpoint::TensorView>& out, const std::string& name,
+               const Optimizer::Piece& piece, const at::Tensor& flat) {
+  if (!piece.bucket->counts_here()) return;
+  over_boxes(piece, flat, [&](const checkpoint::Slice& box, std::span<std::byte> bytes) {
+    out.push_back({name, type_of(flat), piece.parameter->what.shape, box, bytes});
+  });
+}
+
+at::Tensor value_of(const Optimizer::Piece& piece) {
+  return piece.bucket->value_shard().narrow(0, piece.in_shard, piece.count);
 }
 
 bool of_optimizer(std::string_view name) {
@@ -29,9 +47,14 @@ bool of_optimizer(std::string_view name) {
 std::vector<checkpoint::TensorView> stored_views(const Parameters& parameters,
                                                  const Optimizer* optimizer) {
   std::vector<checkpoint::TensorView> out;
-  for (const Parameter& p : parameters.all()) out.push_back(view_of(p.what.name, p.value));
+  for (const Parameter& p : parameters.all()) {
+    const Optimizer::Piece piece = piece_of(p, *parameters.buckets()[p.bucket]);
+    add_views(out, p.what.name, piece, value_of(piece));
+  }
   if (optimizer == nullptr) return out;
-  for (const auto& [name, tensor] : optimizer->state()) out.push_back(view_of(name, tensor));
+  for (const Optimizer::State& state : optimizer->state()) {
+    add_views(out, state.kind + "." + state.piece.parameter->what.name, state.piece, state.flat);
+  }
   return out;
 }
 
@@ -43,23 +66,65 @@ std::string inventory_hash(const spec::Model& model) {
   return fmt::format("{:016x}", XXH3_64bits(text.data(), text.size()));
 }
 
-Status load(const checkpoint::Checkpoint& from, Parameters& parameters, Optimizer* optimizer) {
-  const std::vector<checkpoint::TensorView> views = stored_views(parameters, optimizer);
-  std::vector<checkpoint::Expected> expected;
-  for (const checkpoint::TensorView& view : views) {
-    expected.push_back({view.name, view.dtype, view.shape});
+namespace {
+
+// Every tensor of the model's, and what its optimizer keeps of it.
+std::vector<checkpoint::Expected> expected_of(const spec::Model& model, checkpoint::DataType type,
+                                              const Optimizer* optimizer) {
+  std::vector<checkpoint::Expected> out;
+  for (const spec::Tensor& tensor : spec::tensors(model)) {
+    out.push_back({tensor.name, type, tensor.shape});
+    if (optimizer == nullptr || optimizer->kind() == spec::Optimizer::sgd) continue;
+    if (optimizer->kind() == spec::Optimizer::muon && for_muon(tensor)) {
+      out.push_back({"momentum." + tensor.name, type, tensor.shape});
+      continue;
+    }
+    out.push_back({"mean." + tensor.name, type, tensor.shape});
+    out.push_back({"square." + tensor.name, type, tensor.shape});
   }
+  return out;
+}
+
+// Straight into the memory of a run of elements.
+Status read_piece(const checkpoint::Checkpoint& from, const std::string& name,
+                  const Optimizer::Piece& piece, const at::Tensor& flat) {
+  Status status = Done{};
+  over_boxes(piece, flat, [&](const checkpoint::Slice& box, std::span<std::byte> bytes) {
+    if (status.ok()) status = from.read(name, box, bytes);
+  });
+  return status;
+}
+
+}  // namespace
+
+Status load(const checkpoint::Checkpoint& from, const spec::Model& model, Parameters& parameters,
+            Optimizer* optimizer) {
+  const checkpoint::DataType type = type_of(parameters.all().front().value);
+  std::vector<checkpoint::Expected> expected = expected_of(model, type, optimizer);
   if (optimizer == nullptr) {  // whatever optimizer made it
     for (const checkpoint::StoredTensor& stored : from.manifest().tensors) {
       if (of_optimizer(stored.name)) expected.push_back({stored.name, stored.dtype, stored.shape});
     }
   }
   RETURN_IF_ERROR(from.compare(expected));
-  for (const checkpoint::TensorView& view : views) {
-    auto* bytes = const_cast<std::byte*>(view.bytes.data());  // NOLINT: the tensor is ours to fill
-    RETURN_IF_ERROR(from.read(view.name, {bytes, view.bytes.size()}));
+  for (const Parameter& p : parameters.all()) {
+    const Bucket& bucket = *parameters.buckets()[p.bucket];
+    if (bucket.is_gathered()) {
+      const Optimizer::Piece piece = piece_of(p, bucket);
+      RETURN_IF_ERROR(read_piece(from, p.what.name, piece, value_of(piece)));
+    } else {
+      RETURN_IF_ERROR(from.read(p.what.name, p.held.slice,
+                                {static_cast<std::byte*>(p.value.mutable_data_ptr()),
+                                 p.value.nbytes()}));
+    }
   }
-  parameters.refresh();
+  if (optimizer != nullptr) {
+    for (const Optimizer::State& state : optimizer->state()) {
+      RETURN_IF_ERROR(read_piece(from, state.kind + "." + state.piece.parameter->what.name,
+                                 state.piece, state.flat));
+    }
+  }
+  parameters.shards_changed();
   return Done{};
 }
 

@@ -16,15 +16,18 @@
 
 namespace celere::nn {
 
-// Valid as long as the parameters and the optimizer are. `optimizer`: nothing for weights alone.
+// What this rank stores: of what it updates, that which no other rank stores. Valid as long as the
+// parameters and the optimizer are. `optimizer`: nothing for weights alone.
 std::vector<checkpoint::TensorView> stored_views(const Parameters& parameters,
                                                  const Optimizer* optimizer);
 
 // Hash of names and shapes of a model's tensors, as a manifest says it.
 std::string inventory_hash(const spec::Model& model);
 
-// Reads weights (and the optimizer's state), and makes the compute copies. Errors: those of the
-// checkpoint; bad_input naming each tensor that is missing, too many or of another shape.
-Status load(const checkpoint::Checkpoint& from, Parameters& parameters, Optimizer* optimizer);
+// Reads this rank's weights (and the optimizer's state), whatever layout stored them, and makes the
+// compute copies. Errors: those of the checkpoint; bad_input naming each tensor of the model that is
+// missing, too many or of another shape.
+Status load(const checkpoint::Checkpoint& from, const spec::Model& model, Parameters& parameters,
+            Optimizer* optimizer);
 
 }  // namespace celere::nn

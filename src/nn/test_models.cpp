@@ -1,5 +1,7 @@
 #include "nn/test_models.hpp"
 
+#include <ATen/CPUGeneratorImpl.h>
+
 namespace celere::nn {
 namespace {
 
@@ -101,14 +103,23 @@ Batch odd_batch(const spec::Model& model) {
 
 void draw_all(const spec::Model& model, Parameters& parameters) {
   parameters.initialise(model, 7);
+  const at::NoGradGuard quiet;
+  for (const auto& bucket : parameters.buckets()) bucket->need_values();
   for (const Parameter& p : parameters.all()) {
     if (p.what.type == spec::TensorType::norm || p.what.type == spec::TensorType::bias ||
         p.what.name.ends_with("value_embedding") || p.what.name.ends_with("bigrams")) {
-      at::manual_seed(static_cast<std::uint64_t>(p.offset));
-      p.value.detach().add_(at::randn(p.what.shape, at::kFloat), 0.2);
+      // Of the whole, whatever part is held: the same for every layout.
+      const auto generator =
+          at::make_generator<at::CPUGeneratorImpl>(std::hash<std::string>{}(p.what.name));
+      at::Tensor drawn = at::randn(p.what.shape, generator, at::TensorOptions().dtype(at::kFloat));
+      for (std::size_t d = 0; d < p.what.shape.size(); ++d) {
+        drawn = drawn.narrow(static_cast<std::int64_t>(d), p.held.slice.offset[d],
+                             p.held.slice.extent[d]);
+      }
+      p.value.detach().add_(drawn, 0.2);
     }
   }
-  parameters.refresh();
+  parameters.values_changed();
 }
 
 }  // namespace celere::nn

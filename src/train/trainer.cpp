@@ -98,7 +98,7 @@ Status Trainer::resume() {
     return Done{};
   }
   const checkpoint::Checkpoint& from = *newest.checkpoint;
-  RETURN_IF_ERROR(nn::load(from, parameters_, &optimizer_).during("loading " + from.folder()));
+  RETURN_IF_ERROR(nn::load(from, setup_.model, parameters_, &optimizer_).during("loading " + from.folder()));
   step_ = from.manifest().step;
   saved_step_ = reported_step_ = step_;
   ASSIGN_OR_RETURN(const std::int64_t optimizer_steps, from.state_integer("optimizer_steps"));

@@ -129,7 +129,7 @@ class TrainerTest : public testing::Test {
     EXPECT_TRUE(outcome.ok()) << outcome.error().text();
     auto metrics = wire::read_metrics(*files_, directory.metrics());
     EXPECT_TRUE(metrics.ok()) << metrics.error().text();
-    return {*outcome, (*trainer)->parameters().flat_values().clone(), *std::move(metrics)};
+    return {*outcome, (*trainer)->parameters().copied_values(), *std::move(metrics)};
   }
 
   std::string folder_;

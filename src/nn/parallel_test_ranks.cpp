@@ -1,0 +1,206 @@
+#include <ATen/CPUGeneratorImpl.h>
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <mutex>
+#include <thread>
+
+#include "nn/optimizer.hpp"
+#include "nn/parallel_test.hpp"
+#include "nn/test_models.hpp"
+#include "nn/training_step.hpp"
+
+namespace celere::nn {
+namespace {
+
+// The micro-batches of one step: the same whatever the layout. Documents begin in the middle of some
+// sequences, and some rows do not count.
+std::vector<Batch> batches_of(const spec::Model& model, const TrainPlan& plan, int step) {
+  std::vector<Batch> out;
+  for (int i = 0; i < plan.micro_batches; ++i) {
+    const auto generator = at::make_generator<at::CPUGeneratorImpl>(
+        static_cast<std::uint64_t>(1000 * step + i));
+    Batch batch = plain_batch(at::randint(0, model.vocab, {plan.micro_batch, plan.length + 1},
+                                          generator, at::TensorOptions().dtype(at::kLong)),
+                              model.bigram_embeddings);
+    const std::int64_t cut = plan.length / 3 + i % 3;
+    for (std::int64_t row = cut; row < plan.length; ++row) {
+      batch.start[row] = cut;
+      batch.position[row] = row - cut;
+    }
+    batch.counted[i % plan.length] = 0;
+    out.push_back(std::move(batch));
+  }
+  return out;
+}
+
+spec::Schedule schedule() {
+  spec::Schedule s;
+  s.learning_rate = s.embedding_learning_rate = 0.05;
+  s.muon.learning_rate = 0.05;
+  s.muon.weight_decay = 0.1;
+  return s;
+}
+
+// The training of one rank; what it holds is put into `out`, whose lock is `mutex`.
+class RankTraining {
+ public:
+  RankTraining(const spec::Model& model, const Mesh& mesh, const TrainPlan& plan, Trained& out,
+               std::mutex& mutex)
+      : model_(model),
+        mesh_(mesh),
+        plan_(plan),
+        types_{plan.type, plan.type},
+        parameters_(model, types_, at::kCPU, mesh),
+        optimizer_(plan.optimizer, schedule(), parameters_, nullptr),
+        step_(model, parameters_, types_, nullptr, plan.length),
+        out_(out),
+        mutex_(mutex) {
+    draw_all(model, parameters_);
+  }
+
+  void run() {
+    for (int step = 0; step < plan_.steps; ++step) {
+      const std::vector<Batch> all = batches_of(model_, plan_, step);
+      std::int64_t counted = 0;
+      for (const Batch& batch : all) counted += batch.counted.sum().item<std::int64_t>();
+      const std::size_t each = all.size() / static_cast<std::size_t>(mesh_.layout().dp);
+      const std::span<const Batch> own(all.data() + each * static_cast<std::size_t>(mesh_.place().dp),
+                                       each);
+      const Result<StepLoss> loss =
+          step_.run(own, {.head = 1 / static_cast<double>(counted),
+                          .balance = 1 / static_cast<double>(all.size())});
+      ASSERT_TRUE(loss.ok()) << loss.error().text();
+      if (step == 0) tell_first(*loss);
+      optimizer_.step(1, 0.8);
+    }
+    tell(out_.weights, [](const Bucket& bucket) { return bucket.value_shard(); });
+  }
+
+ private:
+  void tell_first(const StepLoss& loss) {
+    const double norm = gradient_norm(parameters_, nullptr);
+    {
+      const std::lock_guard lock(mutex_);
+      out_.losses = loss.of_micro_batch;
+      out_.balance = loss.balance;
+      out_.gradient_norm = norm;
+    }
+    tell(out_.gradients, [](const Bucket& bucket) { return bucket.gradient_shard(); });
+  }
+
+  // Every rank writes the part that it has: where several have the same, they must agree.
+  template <typename F>
+  void tell(std::map<std::string, at::Tensor>& to, const F& shard_of) {
+    for (const Parameter& p : parameters_.all()) {
+      const Bucket& bucket = *parameters_.buckets()[p.bucket];
+      const Optimizer::Piece piece = piece_of(p, bucket);
+      if (piece.count == 0) continue;
+      const at::Tensor flat =
+          shard_of(bucket).narrow(0, piece.in_shard, piece.count).detach().clone();
+      // Which elements of the whole these are.
+      at::Tensor index = at::arange(p.what.count()).view(p.what.shape);
+      for (std::size_t d = 0; d < p.what.shape.size(); ++d) {
+        index = index.narrow(static_cast<std::int64_t>(d), p.held.slice.offset[d],
+                             p.held.slice.extent[d]);
+      }
+      index = index.reshape({-1}).narrow(0, piece.begin, piece.count);
+      const std::lock_guard lock(mutex_);
+      const auto [place, is_new] = to.emplace(p.what.name, at::Tensor());
+      if (is_new) {
+        place->second = at::full({p.what.count()}, std::nan(""), at::kDouble);
+      }
+      const at::Tensor before = place->second.index_select(0, index);
+      const at::Tensor wide = flat.to(at::kDouble);
+      const bool agrees = before.isnan().bitwise_or(before.eq(wide)).all().item<bool>();
+      EXPECT_TRUE(agrees) << p.what.name << " of rank " << mesh_.rank()
+                          << " differs from another rank's copy";
+      place->second.index_copy_(0, index, wide);
+    }
+  }
+
+  const spec::Model& model_;
+  const Mesh& mesh_;
+  TrainPlan plan_;
+  Types types_;
+  Parameters parameters_;
+  Optimizer optimizer_;
+  TrainingStep step_;
+  Trained& out_;
+  std::mutex& mutex_;
+};
+
+}  // namespace
+
+Trained train_alone(const spec::Model& model, const TrainPlan& plan) {
+  Trained out;
+  std::mutex mutex;
+  const Mesh mesh;
+  RankTraining(model, mesh, plan, out, mutex).run();
+  return out;
+}
+
+Trained train_over_ranks(const spec::Model& model, const layout::Layout& layout,
+                         const TrainPlan& plan) {
+  Trained out;
+  std::mutex mutex;
+  const Meeting meeting = Meeting::in_process();
+  std::vector<std::thread> ranks;
+  for (int rank = 0; rank < layout.ranks(); ++rank) {
+    ranks.emplace_back([&, rank] {
+      at::set_num_threads(1);
+      const Result<Mesh> mesh = Mesh::make(meeting, layout,
+                                           {.rank = rank,
+                                            .kv_heads = model.attention.kv_heads,
+                                            .interface = "lo",
+                                            .patience = 60_s});
+      ASSERT_TRUE(mesh.ok()) << mesh.error().text();
+      try {
+        RankTraining(model, *mesh, plan, out, mutex).run();
+      } catch (const std::exception& thrown) {
+        ADD_FAILURE() << "rank " << rank << ": " << thrown.what();
+      }
+    });
+  }
+  for (std::thread& rank : ranks) rank.join();
+  return out;
+}
+
+spec::Model small_dense() {
+  spec::Model m;
+  m.name = "small dense";
+  m.layers = 4;
+  m.hidden = 24;
+  m.ffn = 32;
+  m.vocab = 37;
+  m.context = 64;
+  m.attention.heads = 8;
+  m.attention.kv_heads = 4;
+  m.attention.head_dim = 6;
+  m.attention.value_dim = 6;
+  m.attention.query_key_norm = true;
+  m.norm_biases = m.mlp_biases = m.attention.biases = m.attention.output_bias = true;
+  m.value_embeddings = {0, 3};
+  m.bigram_embeddings = 19;
+  m.logit_soft_cap = 6;
+  m.logit_scale = 0.7;
+  m.initial_std = 0.2;
+  return m;
+}
+
+spec::Model small_mixture() {
+  spec::Model m = small_dense();
+  m.name = "small mixture";
+  m.value_embeddings = {};
+  m.bigram_embeddings = 0;
+  m.attention.biases = m.attention.output_bias = m.norm_biases = m.mlp_biases = false;
+  m.experts = spec::Experts{};
+  m.experts->count = 8;
+  m.experts->top_k = 3;
+  m.experts->ffn = 12;
+  m.experts->shared_ffn = 16;
+  m.experts->balance_loss = 0.05;
+  return m;
+}
+
+}  // namespace celere::nn
