@@ -256,7 +256,9 @@ at::Tensor over_tensor_ranks(const Ops& ops, const at::Tensor& rows,
   const at::Tensor parts =
       mix_local(ops, gathered, sorted_by_expert(all, std::int64_t{sources} * etp.size(), weights),
                 etp.rank() == 0 || words.w2_bias == nullptr ? words : words_without_bias);
-  return exchange(parts, own, of_rank, etp).view({etp.size(), rows.size(0), -1}).sum(0);
+  return exchange(parts, own, of_rank, etp)
+      .view({etp.size(), rows.size(0), rows.size(1)})
+      .sum(0);
 }
 
 at::Tensor mix_over_ranks(const Ops& ops, const at::Tensor& x, const Routing& routing,

@@ -3,10 +3,13 @@
 #pragma once
 
 #include <map>
+#include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "layout/layout.hpp"
+#include "layout/place.hpp"
 #include "nn/parameters.hpp"
 #include "spec/run.hpp"
 
@@ -20,6 +23,7 @@ struct TrainPlan {
   int steps = 3;
   spec::Optimizer optimizer = spec::Optimizer::sgd;
   at::ScalarType type = at::kDouble;
+  std::optional<layout::Axis> left_out;  // whose sums are not made
 };
 
 // Whole tensors by name, wherever their parts were.
@@ -29,15 +33,18 @@ struct Trained {
   double gradient_norm = 0;
   std::map<std::string, at::Tensor> gradients;  // of the first step
   std::map<std::string, at::Tensor> weights;    // behind the last one
+  std::set<std::string> apart;                  // of which two ranks have different copies
 };
 
 Trained train_alone(const spec::Model& model, const TrainPlan& plan);
 Trained train_over_ranks(const spec::Model& model, const layout::Layout& layout,
                          const TrainPlan& plan);
 
-// Four layers, so that there is something to cut: with all that the catalogue has of dense models,
-// and of mixtures.
-spec::Model small_dense();
-spec::Model small_mixture();
+// Models of four layers, so that there is something to cut: with all that the catalogue has of dense
+// ones, and of mixtures.
+spec::Model small_dense();    // tied, biases, norms of queries and keys, embeddings of values and pairs
+spec::Model small_sinks();    // learned positions, layer norm, attention sinks and caps
+spec::Model small_mixture();  // a dense first layer, shared experts, biases in the experts
+spec::Model small_latent();   // latent attention, sigmoid scores, groups of experts
 
 }  // namespace celere::nn

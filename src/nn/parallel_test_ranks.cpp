@@ -23,7 +23,7 @@ std::vector<Batch> batches_of(const spec::Model& model, const TrainPlan& plan, i
     Batch batch = plain_batch(at::randint(0, model.vocab, {plan.micro_batch, plan.length + 1},
                                           generator, at::TensorOptions().dtype(at::kLong)),
                               model.bigram_embeddings);
-    const std::int64_t cut = plan.length / 3 + i % 3;
+    const std::int64_t cut = plan.length / 3 + i % 3;  // where the second document begins
     for (std::int64_t row = cut; row < plan.length; ++row) {
       batch.start[row] = cut;
       batch.position[row] = row - cut;
@@ -113,8 +113,7 @@ class RankTraining {
       const at::Tensor before = place->second.index_select(0, index);
       const at::Tensor wide = flat.to(at::kDouble);
       const bool agrees = before.isnan().bitwise_or(before.eq(wide)).all().item<bool>();
-      EXPECT_TRUE(agrees) << p.what.name << " of rank " << mesh_.rank()
-                          << " differs from another rank's copy";
+      if (!agrees) out_.apart.insert(p.what.name);
       place->second.index_copy_(0, index, wide);
     }
   }
@@ -149,12 +148,13 @@ Trained train_over_ranks(const spec::Model& model, const layout::Layout& layout,
   for (int rank = 0; rank < layout.ranks(); ++rank) {
     ranks.emplace_back([&, rank] {
       at::set_num_threads(1);
-      const Result<Mesh> mesh = Mesh::make(meeting, layout,
-                                           {.rank = rank,
-                                            .kv_heads = model.attention.kv_heads,
-                                            .interface = "lo",
-                                            .patience = 60_s});
+      Result<Mesh> mesh = Mesh::make(meeting, layout,
+                                     {.rank = rank,
+                                      .kv_heads = model.attention.kv_heads,
+                                      .interface = "lo",
+                                      .patience = 60_s});
       ASSERT_TRUE(mesh.ok()) << mesh.error().text();
+      if (plan.left_out) mesh->leave_alone(*plan.left_out);
       try {
         RankTraining(model, *mesh, plan, out, mutex).run();
       } catch (const std::exception& thrown) {
@@ -166,40 +166,85 @@ Trained train_over_ranks(const spec::Model& model, const layout::Layout& layout,
   return out;
 }
 
-spec::Model small_dense() {
+namespace {
+
+spec::Model small(const char* name) {
   spec::Model m;
-  m.name = "small dense";
+  m.name = name;
   m.layers = 4;
   m.hidden = 24;
   m.ffn = 32;
   m.vocab = 37;
   m.context = 64;
   m.attention.heads = 8;
-  m.attention.kv_heads = 4;
+  m.attention.kv_heads = 2;
   m.attention.head_dim = 6;
   m.attention.value_dim = 6;
-  m.attention.query_key_norm = true;
-  m.norm_biases = m.mlp_biases = m.attention.biases = m.attention.output_bias = true;
-  m.value_embeddings = {0, 3};
-  m.bigram_embeddings = 19;
-  m.logit_soft_cap = 6;
-  m.logit_scale = 0.7;
   m.initial_std = 0.2;
   return m;
 }
 
+}  // namespace
+
+spec::Model small_dense() {
+  spec::Model m = small("small dense");
+  m.tied_embeddings = true;
+  m.attention.query_key_norm = true;
+  m.mlp_biases = m.attention.biases = m.attention.output_bias = true;
+  m.value_embeddings = {0, 3};
+  m.bigram_embeddings = 19;
+  m.logit_soft_cap = 6;
+  m.logit_scale = 0.7;
+  return m;
+}
+
+spec::Model small_sinks() {
+  spec::Model m = small("small sinks");
+  m.norm = spec::Norm::layer;
+  m.norms_per_layer = 4;
+  m.norm_biases = true;
+  m.position = spec::Position::learned;
+  m.activation = spec::Activation::gelu;
+  m.attention.kv_heads = 8;
+  m.attention.sinks = true;
+  m.attention.soft_cap = 4;
+  m.embedding_scale = 2;
+  return m;
+}
+
 spec::Model small_mixture() {
-  spec::Model m = small_dense();
-  m.name = "small mixture";
-  m.value_embeddings = {};
-  m.bigram_embeddings = 0;
-  m.attention.biases = m.attention.output_bias = m.norm_biases = m.mlp_biases = false;
+  spec::Model m = small("small mixture");
+  m.attention.kv_heads = 4;
   m.experts = spec::Experts{};
   m.experts->count = 8;
   m.experts->top_k = 3;
   m.experts->ffn = 12;
   m.experts->shared_ffn = 16;
+  m.experts->first_dense = 1;
+  m.experts->biases = true;
   m.experts->balance_loss = 0.05;
+  return m;
+}
+
+spec::Model small_latent() {
+  spec::Model m = small("small latent");
+  m.attention.kind = spec::AttentionKind::latent;
+  m.attention.query_rank = 12;
+  m.attention.kv_rank = 10;
+  m.attention.rope_dim = 4;
+  m.attention.head_dim = 8;
+  m.attention.value_dim = 6;
+  m.experts = spec::Experts{};
+  m.experts->count = 8;
+  m.experts->top_k = 2;
+  m.experts->ffn = 8;
+  m.experts->dense_branch_ffn = 16;
+  m.experts->groups = 4;
+  m.experts->group_limit = 2;
+  m.experts->router_bias = true;
+  m.experts->scoring = spec::Scoring::sigmoid;
+  m.experts->balance_loss = 0.05;
+  m.experts->scale = 2.5;
   return m;
 }
 
