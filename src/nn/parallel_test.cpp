@@ -23,43 +23,6 @@ using layout::Layout;
 constexpr double tolerance = 1e-10;
 constexpr int sequences = 8, length = 16;
 
-// The worst difference, in norms of the right tensor; and whose it is.
-struct Difference {
-  double worst = 0;
-  std::string where;
-  void take(double difference, const std::string& what) {
-    if (difference > worst || std::isnan(difference)) {
-      worst = difference;
-      where = what;
-    }
-  }
-};
-
-Difference difference_of(const Trained& own, const Trained& right) {
-  Difference out;
-  if (own.losses.size() != right.losses.size() || own.gradients.size() != right.gradients.size() ||
-      own.weights.size() != right.weights.size()) {
-    return {1, "what there is"};
-  }
-  for (std::size_t i = 0; i < own.losses.size(); ++i) {
-    out.take(std::abs(own.losses[i] / right.losses[i] - 1), fmt::format("micro-batch {}", i));
-  }
-  out.take(std::abs(own.balance - right.balance), "the balance loss");
-  out.take(std::abs(own.gradient_norm / right.gradient_norm - 1), "the norm of all gradients");
-  const auto compare = [&](const auto& a, const auto& b, const char* what) {
-    for (const auto& [name, tensor] : b) {
-      const double scale = std::max(tensor.norm().template item<double>(), 1e-6);
-      const auto found = a.find(name);
-      out.take(found == a.end() ? 1 : (found->second - tensor).norm().template item<double>() / scale,
-               fmt::format("{} of {}", what, name));
-    }
-  };
-  compare(own.gradients, right.gradients, "the gradient");
-  compare(own.weights, right.weights, "the weight");
-  for (const std::string& name : own.apart) out.take(1, "copies that differ, of " + name);
-  return out;
-}
-
 struct Case {
   spec::Model model;
   spec::Optimizer optimizer = spec::Optimizer::sgd;

@@ -23,6 +23,7 @@ struct TrainPlan {
   int steps = 3;
   spec::Optimizer optimizer = spec::Optimizer::sgd;
   at::ScalarType type = at::kDouble;
+  bool fast = false;  // the fused operators, of float
   std::optional<layout::Axis> left_out;  // whose sums are not made
 };
 
@@ -39,6 +40,14 @@ struct Trained {
 Trained train_alone(const spec::Model& model, const TrainPlan& plan);
 Trained train_over_ranks(const spec::Model& model, const layout::Layout& layout,
                          const TrainPlan& plan);
+
+// The worst difference, in norms of the right tensor, of losses, gradients, weights and copies.
+struct Difference {
+  double worst = 0;
+  std::string where;
+  void take(double difference, const std::string& what);
+};
+Difference difference_of(const Trained& own, const Trained& right);
 
 // Models of four layers, so that there is something to cut: with all that the catalogue has of dense
 // ones, and of mixtures.

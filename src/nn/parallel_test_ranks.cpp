@@ -52,8 +52,9 @@ class RankTraining {
         plan_(plan),
         types_{plan.type, plan.type},
         parameters_(model, types_, at::kCPU, mesh),
-        optimizer_(plan.optimizer, schedule(), parameters_, nullptr),
-        step_(model, parameters_, types_, nullptr, plan.length),
+        table_(plan.fast ? &kernels::table_of(kernels::capability_here()) : nullptr),
+        optimizer_(plan.optimizer, schedule(), parameters_, table_),
+        step_(model, parameters_, types_, table_, plan.length),
         out_(out),
         mutex_(mutex) {
     draw_all(model, parameters_);
@@ -79,7 +80,7 @@ class RankTraining {
 
  private:
   void tell_first(const StepLoss& loss) {
-    const double norm = gradient_norm(parameters_, nullptr);
+    const double norm = gradient_norm(parameters_, table_);
     {
       const std::lock_guard lock(mutex_);
       out_.losses = loss.of_micro_batch;
@@ -123,6 +124,7 @@ class RankTraining {
   TrainPlan plan_;
   Types types_;
   Parameters parameters_;
+  const kernels::Table* table_;
   Optimizer optimizer_;
   TrainingStep step_;
   Trained& out_;
@@ -130,6 +132,38 @@ class RankTraining {
 };
 
 }  // namespace
+
+void Difference::take(double difference, const std::string& what) {
+  if (difference > worst || std::isnan(difference)) {
+    worst = difference;
+    where = what;
+  }
+}
+
+Difference difference_of(const Trained& own, const Trained& right) {
+  Difference out;
+  if (own.losses.size() != right.losses.size() || own.gradients.size() != right.gradients.size() ||
+      own.weights.size() != right.weights.size()) {
+    return {1, "what there is"};
+  }
+  for (std::size_t i = 0; i < own.losses.size(); ++i) {
+    out.take(std::abs(own.losses[i] / right.losses[i] - 1), fmt::format("micro-batch {}", i));
+  }
+  out.take(std::abs(own.balance - right.balance), "the balance loss");
+  out.take(std::abs(own.gradient_norm / right.gradient_norm - 1), "the norm of all gradients");
+  const auto compare = [&](const auto& a, const auto& b, const char* what) {
+    for (const auto& [name, tensor] : b) {
+      const double scale = std::max(tensor.norm().template item<double>(), 1e-6);
+      const auto found = a.find(name);
+      out.take(found == a.end() ? 1 : (found->second - tensor).norm().template item<double>() / scale,
+               fmt::format("{} of {}", what, name));
+    }
+  };
+  compare(own.gradients, right.gradients, "the gradient");
+  compare(own.weights, right.weights, "the weight");
+  for (const std::string& name : own.apart) out.take(1, "copies that differ, of " + name);
+  return out;
+}
 
 Trained train_alone(const spec::Model& model, const TrainPlan& plan) {
   Trained out;
