@@ -163,6 +163,13 @@ class Reader {
   std::string problem_;
 };
 
+StoredFile read_file(Reader& reader, const nlohmann::json& json) {
+  reader.at("a file's ");
+  return {.name = reader.text(json, "name"),
+          .bytes = reader.number(json, "bytes"),
+          .checksum = reader.text(json, "xxh3_128")};
+}
+
 StoredTensor read_tensor(Reader& reader, const nlohmann::json& json) {
   reader.at("a tensor's ");
   StoredTensor tensor;
@@ -213,10 +220,7 @@ Manifest read_manifest(Reader& reader, const nlohmann::json& json) {
                     .inventory = reader.text(json, "inventory"),
                     .layout = reader.text(json, "layout")};
   for (const nlohmann::json& item : reader.list(json, "files")) {
-    reader.at("a file's ");
-    manifest.files.push_back({.name = reader.text(item, "name"),
-                              .bytes = reader.number(item, "bytes"),
-                              .checksum = reader.text(item, "xxh3_128")});
+    manifest.files.push_back(read_file(reader, item));
   }
   reader.at("");
   for (const nlohmann::json& item : reader.list(json, "tensors")) {
@@ -320,6 +324,26 @@ Result<Manifest> parse_manifest(std::string_view text, const std::string& file) 
   if (problem.empty()) problem = problem_of(manifest);
   if (!problem.empty()) return corrupt(problem);
   return manifest;
+}
+
+std::string written_shard(const Shard& shard) {
+  return fmt::format("{{\"file\": {},\n \"tensors\": {}}}\n", json_of(shard.file).dump(),
+                     lines_of(shard.tensors));
+}
+
+Result<Shard> parse_shard(std::string_view text) {
+  ASSIGN_OR_RETURN(const nlohmann::json json, wire::parse_json(text, "a shard's list"));
+  Reader reader;
+  Shard shard;
+  shard.file = read_file(reader, reader.member(json, "file"));
+  reader.at("");
+  for (const nlohmann::json& item : reader.list(json, "tensors")) {
+    shard.tensors.push_back(read_tensor(reader, item));
+  }
+  if (!reader.problem().empty()) {
+    return Error{ErrorCode::corrupt, "a shard's list: " + reader.problem(), {}};
+  }
+  return shard;
 }
 
 std::string folder_name_of_step(std::int64_t step) {

@@ -62,6 +62,13 @@ struct StoredTensor {
   friend bool operator==(const StoredTensor&, const StoredTensor&) = default;
 };
 
+// What one process wrote.
+struct Shard {
+  StoredFile file;
+  std::vector<StoredTensor> tensors;  // their pieces in this file, which counts as 0
+  friend bool operator==(const Shard&, const Shard&) = default;
+};
+
 // Who wrote a checkpoint and of what.
 struct About {
   std::string code_version;
@@ -90,6 +97,10 @@ Result<std::string> written_manifest(const Manifest& manifest);
 // `file` is what messages call it. Errors: corrupt, with what is wrong and where; unsupported for a
 // later version.
 Result<Manifest> parse_manifest(std::string_view text, const std::string& file);
+
+// What a process tells the one that commits: {"file", "tensors"} as in a manifest. Errors: corrupt.
+std::string written_shard(const Shard& shard);
+Result<Shard> parse_shard(std::string_view text);
 
 // "step-000000120"; the step of such a name, or nothing.
 std::string folder_name_of_step(std::int64_t step);

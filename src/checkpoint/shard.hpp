@@ -28,11 +28,6 @@ struct TensorView {
 // name that is empty or no UTF-8, or two views of a tensor that differ in shape or type.
 Status check_views(std::span<const TensorView> views);
 
-struct Shard {
-  StoredFile file;
-  std::vector<StoredTensor> tensors;  // their pieces in this file, which counts as 0
-};
-
 // The list of what a shard of these views will hold; nothing is written. REQUIRES: check_views.
 std::vector<StoredTensor> listed(std::span<const TensorView> views);
 

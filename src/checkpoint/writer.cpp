@@ -9,24 +9,36 @@
 
 namespace celere::checkpoint {
 
-CheckpointWriter::CheckpointWriter(WriterOptions options, const Clock& clock, Storage& storage)
+CheckpointWriter::CheckpointWriter(WriterOptions options, const Clock& clock, Storage& storage,
+                                   Peers& peers)
     : options_(std::move(options)),
       clock_(&clock),
       storage_(&storage),
+      peers_(&peers),
       thread_([this] { work(); }) {}
 
 Result<std::unique_ptr<CheckpointWriter>> CheckpointWriter::open(WriterOptions options,
                                                                  const Clock& clock,
                                                                  Storage& storage) {
+  static NoPeers alone;  // has no state
+  return open(std::move(options), clock, storage, alone);
+}
+
+Result<std::unique_ptr<CheckpointWriter>> CheckpointWriter::open(WriterOptions options,
+                                                                 const Clock& clock,
+                                                                 Storage& storage, Peers& peers) {
   CHECK_GE(options.keep, 1);
   CHECK_GE(options.keep_every, 0);
   RETURN_IF_ERROR(storage.files().make_folder(options.folder));
-  for (const std::string& name : storage.files().list(options.folder)) {
-    if (!step_of_folder_name(name)) continue;
-    RETURN_IF_ERROR(remove_leftovers(storage, fmt::format("{}/{}", options.folder, name)));
+  if (peers.rank() == 0) {
+    for (const std::string& name : storage.files().list(options.folder)) {
+      if (!step_of_folder_name(name)) continue;
+      RETURN_IF_ERROR(remove_leftovers(storage, fmt::format("{}/{}", options.folder, name)));
+    }
   }
+  RETURN_IF_ERROR(peers.exchange(""));  // nobody writes before that is done
   return std::unique_ptr<CheckpointWriter>(
-      new CheckpointWriter(std::move(options), clock, storage));
+      new CheckpointWriter(std::move(options), clock, storage, peers));
 }
 
 CheckpointWriter::~CheckpointWriter() {
@@ -52,8 +64,10 @@ Status CheckpointWriter::save(std::int64_t step, std::span<const TensorView> ten
                  .tensors = {},
                  .state = std::move(state)};
   RETURN_IF_ERROR(check_views(tensors));
-  draft.tensors = listed(tensors);
-  // Whatever cannot be written is said now, not behind the caller's back.
+  // Whatever cannot be written is said now, not behind the caller's back; whether the pieces of
+  // several processes are a whole, when they meet.
+  const bool alone = dynamic_cast<NoPeers*>(peers_) != nullptr;
+  if (alone) draft.tensors = listed(tensors);
   RETURN_IF_ERROR(written_manifest(draft));
   std::unique_lock lock(mutex_);
   changed_.wait(lock, [&] { return !pending_; });
@@ -105,13 +119,10 @@ void CheckpointWriter::work() {
     lock.unlock();
     const Instant begin = clock_->now();
     Status status = write();
-    // Of a failed save, or of an earlier one of the same step.
-    Status removed = remove_leftovers(
-        *storage_, fmt::format("{}/{}", options_.folder, folder_name_of_step(report.step)));
-    if (status.ok() && removed.ok()) {
-      removed = keep_only(*storage_, options_.folder, report.step,
-                          {.last = options_.keep, .every = options_.keep_every});
-    }
+    Status removed = Done{};
+    if (peers_->rank() == 0) removed = tidy_up(report.step, status.ok());
+    // Nobody begins the next save before files of this one are removed.
+    if (auto met = peers_->exchange(""); !met.ok() && status.ok()) status = std::move(met).error();
     if (!status.ok()) report.failed = std::move(status).error();
     if (!removed.ok()) report.not_removed = std::move(removed).error();
     report.writing = clock_->now() - begin;
@@ -123,17 +134,61 @@ void CheckpointWriter::work() {
   }
 }
 
+// Of a failed save, or of an earlier one of the same step; and what is kept no longer.
+Status CheckpointWriter::tidy_up(std::int64_t step, bool committed) {
+  RETURN_IF_ERROR(remove_leftovers(
+      *storage_, fmt::format("{}/{}", options_.folder, folder_name_of_step(step))));
+  if (!committed) return Done{};
+  return keep_only(*storage_, options_.folder, step,
+                   {.last = options_.keep, .every = options_.keep_every});
+}
+
+namespace {
+
+// What a process says of its part: "+" and its shard, or "-" and why there is none.
+std::string said(const Result<Shard>& shard) {
+  return shard.ok() ? "+" + written_shard(*shard) : "-" + shard.error().message;
+}
+
+Result<std::vector<Shard>> heard(const std::vector<std::string>& all) {
+  std::vector<Shard> shards;
+  for (std::size_t rank = 0; rank < all.size(); ++rank) {
+    if (!all[rank].starts_with('+')) {
+      const std::string why = all[rank].empty() ? "said nothing" : all[rank].substr(1);
+      return Error{ErrorCode::io, all.size() == 1 ? why : fmt::format("rank {}: {}", rank, why), {}};
+    }
+    ASSIGN_OR_RETURN(Shard shard, parse_shard(std::string_view(all[rank]).substr(1)));
+    shards.push_back(std::move(shard));
+  }
+  return shards;
+}
+
+}  // namespace
+
 Status CheckpointWriter::write() {
   const std::string folder =
       fmt::format("{}/{}", options_.folder, folder_name_of_step(draft_.step));
-  const auto attempt = [&]() -> Status {
+  const auto write_own = [&]() -> Result<Shard> {
     RETURN_IF_ERROR(storage_->files().make_folder(folder));
-    ASSIGN_OR_RETURN(const Shard shard, write_shard(*storage_, folder, 0, snapshot_.views()));
-    ASSIGN_OR_RETURN(Manifest manifest, merge(std::span(&shard, 1)));
+    return write_shard(*storage_, folder, peers_->rank(), snapshot_.views());
+  };
+  const auto commit_all = [&](const std::vector<Shard>& shards) -> Status {
+    ASSIGN_OR_RETURN(Manifest manifest, merge(shards));
     manifest.step = draft_.step;
     manifest.about = draft_.about;
     manifest.state = draft_.state;
     return commit(*storage_, folder, manifest);
+  };
+  const auto attempt = [&]() -> Status {
+    ASSIGN_OR_RETURN(const std::vector<std::string> all, peers_->exchange(said(write_own())));
+    ASSIGN_OR_RETURN(const std::vector<Shard> shards, heard(all));
+    const Status own = peers_->rank() == 0 ? commit_all(shards) : Status(Done{});
+    // Empty: it is committed. What rank 0 says is what holds.
+    ASSIGN_OR_RETURN(const std::vector<std::string> done,
+                     peers_->exchange(own.ok() ? "" : own.error().message));
+    if (!own.ok()) return own;
+    if (!done.front().empty()) return Error{ErrorCode::io, "rank 0: " + done.front(), {}};
+    return Done{};
   };
   return attempt().during(fmt::format("saving the checkpoint of step {}", draft_.step));
 }

@@ -12,7 +12,9 @@
 // manifest first, and only after a newer one is on disk; what does not verify is never counted and
 // never removed: a person decides about it.
 //
-// One process writes here at a time (wire/run_directory.hpp has the lock).
+// Several processes write one checkpoint together (peers.hpp): each its shard, then rank 0 the
+// manifest; what fails in one fails in all. No one else writes here meanwhile (wire/run_directory.hpp
+// has the lock).
 #pragma once
 
 #include <condition_variable>
@@ -30,6 +32,7 @@
 #include "base/result.hpp"
 #include "base/units.hpp"
 #include "checkpoint/manifest.hpp"
+#include "checkpoint/peers.hpp"
 #include "checkpoint/shard.hpp"
 #include "checkpoint/snapshot.hpp"
 #include "checkpoint/storage.hpp"
@@ -55,8 +58,11 @@ struct SaveReport {
 
 class CheckpointWriter {
  public:
-  // Makes the folder and removes what killed saves left in it. Clock and storage must outlive the
-  // writer. Errors: io.
+  // Makes the folder and removes what killed saves left in it. Clock, storage and peers must outlive
+  // the writer. Errors: io.
+  static Result<std::unique_ptr<CheckpointWriter>> open(WriterOptions options, const Clock& clock,
+                                                        Storage& storage, Peers& peers);
+  // For a process alone.
   static Result<std::unique_ptr<CheckpointWriter>> open(WriterOptions options, const Clock& clock,
                                                         Storage& storage);
   ~CheckpointWriter();  // after the save in progress
@@ -67,7 +73,8 @@ class CheckpointWriter {
   void reserve(std::int64_t bytes);
 
   // Returns as soon as the tensors may change again; waits for a save in progress before. Errors:
-  // bad_input where views do not fit or tile their shapes, or state cannot be written.
+  // bad_input where views do not fit or (of one process) tile their shapes, or state cannot be
+  // written. Peers all save the same step.
   // How the writing went is for wait() and last() to say.
   Status save(std::int64_t step, std::span<const TensorView> tensors, State state);
 
@@ -77,13 +84,15 @@ class CheckpointWriter {
   std::optional<std::int64_t> committed() const;  // the step of the last good one of this writer
 
  private:
-  CheckpointWriter(WriterOptions options, const Clock& clock, Storage& storage);
+  CheckpointWriter(WriterOptions options, const Clock& clock, Storage& storage, Peers& peers);
   void work();
   Status write();
+  Status tidy_up(std::int64_t step, bool committed);
 
   WriterOptions options_;
   const Clock* clock_;
   Storage* storage_;
+  Peers* peers_;
   Snapshot snapshot_;  // of the thread while pending_, else of save()
   mutable std::mutex mutex_;
   std::condition_variable changed_;

@@ -1,6 +1,7 @@
 #include "cost/setting.hpp"
 
 #include "base/check.hpp"
+#include "spec/layout_shape.hpp"
 
 namespace celere::cost {
 namespace {
@@ -96,17 +97,7 @@ double optimizer_bytes(spec::Optimizer optimizer) {
 }
 
 layout::Shape shape_of(const Setting& setting, std::int64_t global_batch) {
-  const spec::Model& model = setting.model;
-  layout::Shape shape;
-  shape.layers = model.layers;
-  shape.heads = model.attention.heads;
-  shape.kv_heads = model.attention.kind == spec::AttentionKind::latent ? model.attention.heads
-                                                                       : model.attention.kv_heads;
-  shape.ffn = model.ffn;
-  if (model.experts) {
-    shape.experts = model.experts->count;
-    shape.expert_ffn = model.experts->ffn;
-  }
+  layout::Shape shape = spec::layout_shape(setting.model);
   shape.sequence = setting.sequence;
   shape.global_batch = global_batch;
   shape.gpus = setting.gpus;

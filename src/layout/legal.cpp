@@ -96,6 +96,9 @@ Broken broken_replicas(const Layout& l, const Shape& s) {
   } else if (l.recompute_layers != 0) {
     return Illegal::recompute_layers;
   }
+  if (l.sequence_parallel && !divides(l.tp, l.micro_batch * s.sequence / l.cp)) {
+    return Illegal::sp_rows;
+  }
   if (l.order != RankOrder::tp_cp_dp_pp && (l.pp == 1 || l.dp == 1)) return Illegal::order_same;
   if (l.ranks() > s.gpus) return Illegal::ranks;
   return std::nullopt;
@@ -116,6 +119,19 @@ std::optional<Illegal> illegal(const Layout& layout, const Shape& shape) {
   return broken_replicas(layout, shape);
 }
 
+std::optional<std::string> untrained(const Layout& l) {
+  if (l.schedule == Schedule::zero_bubble || l.schedule == Schedule::dual_pipe) {
+    return fmt::format(
+        "schedule {} splits the backward pass of a layer in two, which the trainer does not: "
+        "1f1b and interleaved are trained",
+        name_of(l.schedule));
+  }
+  if (l.offload_optimizer || l.offload_activations) {
+    return "offloading to the host's memory is planned, and not trained";
+  }
+  return std::nullopt;
+}
+
 const char* reason(Illegal rule) {
   switch (rule) {
     case Illegal::degree_below_one:
@@ -128,6 +144,8 @@ const char* reason(Illegal rule) {
       return "tp does not divide the width of the MLP";
     case Illegal::sp_without_tp:
       return "sequence parallelism needs tp above 1";
+    case Illegal::sp_rows:
+      return "tp does not divide the tokens of a micro-batch";
     case Illegal::experts_tp_without_sp:
       return "experts with tp above 1 need sequence parallelism";
     case Illegal::expert_axes_dense:
@@ -186,6 +204,9 @@ std::string explain(Illegal rule, const Layout& l, const Shape& s) {
       return not_divided("tp", l.tp, s.heads, "attention heads");
     case Illegal::tp_ffn:
       return not_divided("tp", l.tp, s.ffn, "columns of the MLP");
+    case Illegal::sp_rows:
+      return not_divided("tp", l.tp, l.micro_batch * s.sequence / l.cp,
+                         "tokens of a micro-batch");
     case Illegal::etp_ffn:
       return not_divided("etp", l.etp, s.expert_ffn, "columns of an expert");
     case Illegal::ep_experts:

@@ -55,6 +55,7 @@ enum class Illegal : std::uint8_t {
   shard_without_zero,
   shard_ranks,       // shard does not divide dp * cp, or is all of it (write 0)
   recompute_layers,  // some: between 1 and the layers of a chunk less one; otherwise 0
+  sp_rows,           // tp does not divide the tokens of a micro-batch that a rank of cp has
   order_same,        // both orders are one where pp or dp is 1
   ranks,             // more ranks than GPUs
 };
@@ -63,6 +64,10 @@ inline constexpr int illegal_count = static_cast<int>(Illegal::ranks) + 1;
 // The first rule that the layout breaks, in the order of the enumeration; nothing where it is
 // legal.
 std::optional<Illegal> illegal(const Layout& layout, const Shape& shape);
+
+// What the planner and the simulator know and the trainer does not do, in words; nothing where it
+// trains the layout.
+std::optional<std::string> untrained(const Layout& layout);
 
 // The rule in words, without amounts ("tp does not divide the attention heads").
 const char* reason(Illegal rule);

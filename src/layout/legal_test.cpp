@@ -72,6 +72,22 @@ TEST(Legal, sequence_parallelism_needs_tp) {
   expect_broken(Illegal::sp_without_tp, with([](Layout& l) { l.sequence_parallel = true; }), dense);
 }
 
+// A sequence of 12 positions over cp 2: 6 rows a rank, of which 4 ranks of tp cannot have as many.
+TEST(Legal, sequence_parallelism_divides_the_rows) {
+  Shape shape = dense;
+  shape.sequence = 12;
+  const auto layout = [](int micro_batch) {
+    return with([&](Layout& l) {
+      l.tp = 4;
+      l.cp = 2;
+      l.micro_batch = micro_batch;
+      l.sequence_parallel = true;
+    });
+  };
+  expect_broken(Illegal::sp_rows, layout(1), shape);
+  expect_legal(layout(2), shape);
+}
+
 TEST(Legal, experts_with_tp_need_sequence_parallelism) {
   expect_broken(Illegal::experts_tp_without_sp, with([](Layout& l) { l.tp = 2; }), with_experts());
 }

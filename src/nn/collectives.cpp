@@ -80,6 +80,22 @@ void finish(Pending pending) {
   if (!status.ok()) throw GroupBroken(std::move(status).error());
 }
 
+Status guarded(const std::function<void()>& function) {
+  try {
+    function();
+  } catch (const GroupBroken& broken) {
+    return broken.error;
+  }
+  return Done{};
+}
+
+Status sum_over(const ProcessGroup& group, std::span<double> numbers) {
+  if (group.size() == 1) return Done{};
+  const at::Tensor sums = at::from_blob(
+      numbers.data(), {static_cast<std::int64_t>(numbers.size())}, at::kDouble);
+  return group.all_reduce_sum(sums).wait();
+}
+
 at::Tensor gather_rows(const at::Tensor& x, const ProcessGroup& group) {
   return group.size() == 1 ? x : Moved<gathered, scattered>::apply(x, &group);
 }

@@ -12,6 +12,8 @@
 #pragma once
 
 #include <exception>
+#include <functional>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -25,6 +27,11 @@ struct GroupBroken : std::exception {
   Error error;
 };
 void finish(Pending pending);
+// Calls it. Errors: that of the group that broke meanwhile.
+Status guarded(const std::function<void()>& function);
+
+// Each number becomes its sum over the ranks. Errors: io.
+Status sum_over(const ProcessGroup& group, std::span<double> numbers);
 
 // The group must outlive the graph.
 at::Tensor gather_rows(const at::Tensor& x, const ProcessGroup& group);

@@ -13,6 +13,7 @@
 #include <bitset>
 
 #include "layout/legal.hpp"
+#include "spec/layout_shape.hpp"
 
 namespace celere::nn {
 namespace {
@@ -47,17 +48,12 @@ const Trained& alone(const Case& c, const Layout& layout) {
   return known.emplace(key, train_alone(c.model, plan_of(c, layout))).first->second;
 }
 
-layout::Shape shape_of(const spec::Model& m, int ranks) {
-  const bool latent = m.attention.kind == spec::AttentionKind::latent;
-  return {.layers = m.layers,
-          .heads = m.attention.heads,
-          .kv_heads = latent ? m.attention.heads : m.attention.kv_heads,
-          .ffn = m.ffn,
-          .experts = m.experts ? m.experts->count : 0,
-          .expert_ffn = m.experts ? m.experts->ffn : 0,
-          .sequence = length,
-          .global_batch = sequences,
-          .gpus = ranks};
+layout::Shape shape_of(const spec::Model& model, int ranks) {
+  layout::Shape shape = spec::layout_shape(model);
+  shape.sequence = length;
+  shape.global_batch = sequences;
+  shape.gpus = ranks;
+  return shape;
 }
 
 void check(const Case& c, const Layout& layout) {

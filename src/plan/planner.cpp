@@ -13,32 +13,6 @@
 namespace celere::plan {
 namespace {
 
-spec::LayoutWish joined(spec::LayoutWish base, const spec::LayoutWish& over) {
-  const auto take = [](auto& to, const auto& from) {
-    if (from) to = from;
-  };
-  take(base.tp, over.tp);
-  take(base.cp, over.cp);
-  take(base.pp, over.pp);
-  take(base.vpp, over.vpp);
-  take(base.dp, over.dp);
-  take(base.ep, over.ep);
-  take(base.etp, over.etp);
-  take(base.micro_batch, over.micro_batch);
-  take(base.zero_stage, over.zero_stage);
-  take(base.shard, over.shard);
-  take(base.recompute_layers, over.recompute_layers);
-  take(base.schedule, over.schedule);
-  take(base.partition, over.partition);
-  take(base.cp_method, over.cp_method);
-  take(base.recompute, over.recompute);
-  take(base.order, over.order);
-  take(base.sequence_parallel, over.sequence_parallel);
-  take(base.offload_optimizer, over.offload_optimizer);
-  take(base.offload_activations, over.offload_activations);
-  return base;
-}
-
 Result<cost::Setting> setting_of(const spec::Run& run, const spec::Catalog& catalog) {
   cost::Setting setting;
   ASSIGN_OR_RETURN(setting.model, spec::model_of(run, catalog));
@@ -216,7 +190,7 @@ Result<std::unique_ptr<Plan>> make_plan(spec::Run run, const spec::Catalog& cata
     plan->answer.infeasible = limit;
   } else {
     const spec::LayoutWish wish =
-        options.layout ? joined(plan->run.layout, *options.layout) : plan->run.layout;
+        options.layout ? spec::merged(plan->run.layout, *options.layout) : plan->run.layout;
     const cost::Setting& of = model.setting();
     std::vector<std::int64_t> domains = {of.chip.nvlink_domain};
     for (const spec::Tier& tier : of.cluster.tiers) domains.push_back(tier.gpus);

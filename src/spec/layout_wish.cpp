@@ -57,6 +57,60 @@ TomlNode value_of(std::string_view text) {
 
 }  // namespace
 
+LayoutWish merged(LayoutWish base, const LayoutWish& over) {
+  const auto take = [](auto& to, const auto& from) {
+    if (from) to = from;
+  };
+  take(base.tp, over.tp);
+  take(base.cp, over.cp);
+  take(base.pp, over.pp);
+  take(base.vpp, over.vpp);
+  take(base.dp, over.dp);
+  take(base.ep, over.ep);
+  take(base.etp, over.etp);
+  take(base.micro_batch, over.micro_batch);
+  take(base.zero_stage, over.zero_stage);
+  take(base.shard, over.shard);
+  take(base.recompute_layers, over.recompute_layers);
+  take(base.schedule, over.schedule);
+  take(base.partition, over.partition);
+  take(base.cp_method, over.cp_method);
+  take(base.recompute, over.recompute);
+  take(base.order, over.order);
+  take(base.sequence_parallel, over.sequence_parallel);
+  take(base.offload_optimizer, over.offload_optimizer);
+  take(base.offload_activations, over.offload_activations);
+  return base;
+}
+
+layout::Layout layout_of(const LayoutWish& wish) {
+  layout::Layout l;
+  const auto take = [](auto& to, const auto& from) {
+    if (from) to = *from;
+  };
+  take(l.tp, wish.tp);
+  take(l.cp, wish.cp);
+  take(l.pp, wish.pp);
+  take(l.vpp, wish.vpp);
+  take(l.dp, wish.dp);
+  take(l.ep, wish.ep);
+  take(l.etp, wish.etp);
+  take(l.micro_batch, wish.micro_batch);
+  take(l.zero_stage, wish.zero_stage);
+  take(l.shard, wish.shard);
+  take(l.recompute_layers, wish.recompute_layers);
+  if (l.vpp > 1) l.schedule = layout::Schedule::interleaved;
+  take(l.schedule, wish.schedule);
+  take(l.partition, wish.partition);
+  take(l.cp_method, wish.cp_method);
+  take(l.recompute, wish.recompute);
+  take(l.order, wish.order);
+  take(l.sequence_parallel, wish.sequence_parallel);
+  take(l.offload_optimizer, wish.offload_optimizer);
+  take(l.offload_activations, wish.offload_activations);
+  return l;
+}
+
 LayoutWish read_layout_wish(const TomlTable& table) {
   LayoutWish wish;
   wish.tp = degree_if(table, "tp");

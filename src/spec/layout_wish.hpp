@@ -22,6 +22,13 @@ struct LayoutWish {
   std::optional<bool> sequence_parallel, offload_optimizer, offload_activations;
 };
 
+// What both say, and where they differ what `over` says.
+LayoutWish merged(LayoutWish base, const LayoutWish& over);
+
+// The layout that a wish is by itself: what it leaves open is 1, none or the default; interleaved
+// where it has virtual stages.
+layout::Layout layout_of(const LayoutWish& wish);
+
 LayoutWish read_layout_wish(const TomlTable& table);
 
 // "tp=8,pp=16,schedule=interleaved"; layout::written() writes such a text. Errors: bad_input with

@@ -45,20 +45,28 @@ void put_sample(nn::Batch& batch, std::int64_t sequence, const std::vector<std::
 }  // namespace
 
 GlobalBatch make_batch(const tokens::Dataset& dataset, const tokens::Cursor& cursor,
-                       StepSamples samples, std::int64_t micro_batch, std::int64_t bigrams) {
+                       StepSamples samples, const BatchCut& cut, std::int64_t bigrams) {
   const std::int64_t length = dataset.options().sequence;
+  const auto rows = static_cast<std::size_t>(length);
+  const bool alone = cut.replicas == 1 && cut.turns == 1;
+  const std::int64_t of_all = cut.replicas * cut.micro_batch;  // one micro-batch of each replica
+  std::int64_t turns = (samples.count + of_all - 1) / of_all;
+  turns = (turns + cut.turns - 1) / cut.turns * cut.turns;
   GlobalBatch out;
   out.samples = samples;
-  std::vector<std::int32_t> tokens(static_cast<std::size_t>(length) + 1);
-  for (std::int64_t begin = 0; begin < samples.count; begin += micro_batch) {
-    const std::int64_t count = std::min(micro_batch, samples.count - begin);
+  std::vector<std::int32_t> tokens(rows + 1);
+  for (std::int64_t turn = 0; turn < turns; ++turn) {
+    const std::int64_t begin = (turn * cut.replicas + cut.replica) * cut.micro_batch;
+    const std::int64_t count =
+        alone ? std::min(cut.micro_batch, samples.count - begin) : cut.micro_batch;
     nn::Batch batch = empty_batch(count, length, bigrams > 0);
     for (std::int64_t i = 0; i < count; ++i) {
-      const auto rows = static_cast<std::size_t>(length);
       std::int32_t* start = batch.start.mutable_data_ptr<std::int32_t>() + i * length;
       std::uint8_t* counted = batch.counted.mutable_data_ptr<std::uint8_t>() + i * length;
-      const auto k = static_cast<std::uint64_t>(samples.first + begin + i);
+      const bool fills_up = begin + i >= samples.count;
+      const auto k = static_cast<std::uint64_t>(samples.first + (fills_up ? 0 : begin + i));
       dataset.fill(cursor.number(k), {tokens, {start, rows}, {counted, rows}});
+      if (fills_up) std::fill(counted, counted + rows, std::uint8_t{0});
       put_sample(batch, i, tokens, bigrams);
       out.counted += std::accumulate(counted, counted + rows, std::int64_t{0});
     }
@@ -68,12 +76,12 @@ GlobalBatch make_batch(const tokens::Dataset& dataset, const tokens::Cursor& cur
 }
 
 Feeder::Feeder(tokens::Dataset dataset, tokens::Cursor cursor, Steps steps, std::int64_t step,
-               std::int64_t micro_batch, std::int64_t bigrams)
+               const BatchCut& cut, std::int64_t bigrams)
     : dataset_(std::move(dataset)),
       cursor_(std::move(cursor)),
       steps_(std::move(steps)),
       step_(step),
-      micro_batch_(micro_batch),
+      cut_(cut),
       bigrams_(bigrams),
       thread_([this] { work(); }) {}
 
@@ -88,7 +96,7 @@ Feeder::~Feeder() {
 
 void Feeder::work() {
   for (; step_ < steps_.total(); ++step_) {
-    GlobalBatch batch = make_batch(dataset_, cursor_, steps_.at(step_), micro_batch_, bigrams_);
+    GlobalBatch batch = make_batch(dataset_, cursor_, steps_.at(step_), cut_, bigrams_);
     batch.step = step_;
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [this] { return stop_ || ready_.size() < ahead; });

@@ -17,23 +17,32 @@
 
 namespace celere::train {
 
-// Of one step.
+// What of a step's samples a replica gets. Micro-batch i of replica r has the samples from
+// (i replicas + r) micro_batch on. Of several replicas all have equally many whole micro-batches, in
+// multiples of `turns`; where the samples end before, sequences fill up that do not count.
+struct BatchCut {
+  std::int64_t micro_batch = 1;  // sequences
+  std::int64_t replicas = 1, replica = 0;
+  std::int64_t turns = 1;
+};
+
+// Of one step, what one replica gets.
 struct GlobalBatch {
   std::int64_t step = 0;
   StepSamples samples;
   std::vector<nn::Batch> micro_batches;
-  std::int64_t counted = 0;  // predictions that count in the loss, over all micro-batches
+  std::int64_t counted = 0;  // predictions that count in the loss, over these micro-batches
 };
 
-// Samples [first, first + count) of the cursor's order, in micro-batches of at most `micro_batch`.
+// Samples [first, first + count) of the cursor's order.
 GlobalBatch make_batch(const tokens::Dataset& dataset, const tokens::Cursor& cursor,
-                       StepSamples samples, std::int64_t micro_batch, std::int64_t bigrams);
+                       StepSamples samples, const BatchCut& cut, std::int64_t bigrams);
 
 class Feeder {
  public:
   // Batches from `step` on. The dataset is cheap to copy.
   Feeder(tokens::Dataset dataset, tokens::Cursor cursor, Steps steps, std::int64_t step,
-         std::int64_t micro_batch, std::int64_t bigrams);
+         const BatchCut& cut, std::int64_t bigrams);
   ~Feeder();
   Feeder(const Feeder&) = delete;
   Feeder& operator=(const Feeder&) = delete;
@@ -46,7 +55,9 @@ class Feeder {
   tokens::Dataset dataset_;
   tokens::Cursor cursor_;
   Steps steps_;
-  std::int64_t step_, micro_batch_, bigrams_;
+  std::int64_t step_;
+  BatchCut cut_;
+  std::int64_t bigrams_;
   std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<GlobalBatch> ready_;

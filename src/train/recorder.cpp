@@ -18,29 +18,35 @@ Result<Recorder> Recorder::open(Files& files, const Clock& clock,
   ASSIGN_OR_RETURN(wire::MetricsLog metrics, wire::MetricsLog::open(directory.metrics()));
   ASSIGN_OR_RETURN(wire::TensorBoard board,
                    wire::TensorBoard::open(files, clock, directory.tensorboard()));
-  return Recorder(clock, std::move(events), std::move(metrics), std::move(board), std::move(say));
+  Recorder recorder(clock);
+  recorder.logs_.emplace(
+      Logs{std::move(events), std::move(metrics), std::move(board), std::move(say)});
+  return recorder;
 }
 
 void Recorder::step(const wire::StepMetrics& metrics) {
-  complain(metrics_.append(metrics));
-  complain(board_.add(metrics.step, wire::scalars_of(metrics)));
-  say_(line_of("step", wire::written_json(metrics)));
+  if (!logs_) return;
+  complain(logs_->metrics.append(metrics));
+  complain(logs_->board.add(metrics.step, wire::scalars_of(metrics)));
+  logs_->say(line_of("step", wire::written_json(metrics)));
 }
 
 void Recorder::event(const std::string& name, const std::vector<wire::EventField>& fields,
                      bool durable) {
-  complain(events_.append(name, fields));
-  if (durable) complain(events_.sync());
-  say_(
+  if (!logs_) return;
+  complain(logs_->events.append(name, fields));
+  if (durable) complain(logs_->events.sync());
+  logs_->say(
       line_of("event", wire::written_json(wire::Event{written_utc(clock_->wall()), name, fields})));
 }
 
 void Recorder::complain(const Status& status) {
   if (status.ok() || complained_) return;
   complained_ = true;
-  say_(line_of("event", wire::written_json(wire::Event{written_utc(clock_->wall()),
-                                                       "log_failed",
-                                                       {{"error", status.error().message}}})));
+  logs_->say(
+      line_of("event", wire::written_json(wire::Event{written_utc(clock_->wall()),
+                                                      "log_failed",
+                                                      {{"error", status.error().message}}})));
 }
 
 }  // namespace celere::train

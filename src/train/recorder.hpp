@@ -6,6 +6,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,9 @@ class Recorder {
   static Result<Recorder> open(Files& files, const Clock& clock,
                                const wire::RunDirectory& directory, Say say);
 
+  // Writes and says nothing: of the ranks but one.
+  static Recorder silent(const Clock& clock) { return Recorder(clock); }
+
   // A disk that takes no more does not end a training: what could not be written is said once.
   void step(const wire::StepMetrics& metrics);
   // `durable`: on the disk when it returns.
@@ -34,20 +38,17 @@ class Recorder {
              bool durable = false);
 
  private:
-  Recorder(const Clock& clock, wire::EventLog events, wire::MetricsLog metrics,
-           wire::TensorBoard board, Say say)
-      : clock_(&clock),
-        events_(std::move(events)),
-        metrics_(std::move(metrics)),
-        board_(std::move(board)),
-        say_(std::move(say)) {}
+  struct Logs {
+    wire::EventLog events;
+    wire::MetricsLog metrics;
+    wire::TensorBoard board;
+    Say say;
+  };
+  explicit Recorder(const Clock& clock) : clock_(&clock) {}
   void complain(const Status& status);
 
   const Clock* clock_;
-  wire::EventLog events_;
-  wire::MetricsLog metrics_;
-  wire::TensorBoard board_;
-  Say say_;
+  std::optional<Logs> logs_;
   bool complained_ = false;
 };
 

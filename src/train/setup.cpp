@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "layout/legal.hpp"
+#include "spec/layout_shape.hpp"
 #include "spec/scaled_model.hpp"
 
 namespace celere::train {
@@ -44,17 +46,49 @@ Result<spec::Precision> choose_precision(const spec::Run& run, const spec::Chip&
   return run.precision;
 }
 
-Status check_layout(const spec::Run& run) {
-  const spec::LayoutWish& wish = run.layout;
-  for (const auto& [name, degree] :
-       {std::pair("tp", wish.tp), std::pair("cp", wish.cp), std::pair("pp", wish.pp),
-        std::pair("dp", wish.dp), std::pair("ep", wish.ep), std::pair("vpp", wish.vpp)}) {
-    if (degree.value_or(1) > 1) {
-      return refused(run, fmt::format("layout.{}", name),
-                     fmt::format("{} needs more than the one rank that trains here", *degree));
-    }
+// The key of the run file that a rule is about, as far as one is.
+std::string key_of(layout::Illegal rule) {
+  using layout::Illegal;
+  switch (rule) {
+    case Illegal::tp_heads:
+    case Illegal::tp_kv_heads:
+    case Illegal::tp_ffn:
+      return "layout.tp";
+    case Illegal::cp_sequence:
+    case Illegal::cp_heads:
+      return "layout.cp";
+    case Illegal::pp_layers:
+    case Illegal::partition_layers:
+      return "layout.pp";
+    case Illegal::global_batch:
+      return "layout.micro_batch";
+    default:
+      return "layout";
+  }
+}
+
+// Of one rank every batch can be cut: the last micro-batch is then a smaller one.
+Status check_layout(const spec::Run& run, const spec::Model& model, const layout::Layout& layout) {
+  if (const auto why = layout::untrained(layout)) return refused(run, "layout", *why);
+  if (layout.ranks() == 1) return Done{};
+  layout::Shape shape = spec::layout_shape(model);
+  shape.sequence = run.sequence;
+  shape.global_batch = run.batch.phases.back().sequences;
+  shape.gpus = layout.ranks();
+  if (const auto rule = layout::illegal(layout, shape)) {
+    return refused(run, key_of(*rule), layout::explain(*rule, layout, shape));
   }
   return Done{};
+}
+
+// Where nothing is said: as many sequences as a CPU's products gain by, of those that a replica has.
+std::int64_t micro_batch_of(const spec::Run& run, const layout::Layout& layout) {
+  const std::int64_t batch = run.batch.phases.back().sequences;
+  if (run.layout.micro_batch) return std::min<std::int64_t>(*run.layout.micro_batch, batch);
+  const std::int64_t each = std::max<std::int64_t>(1, batch / layout.dp);
+  std::int64_t micro = std::clamp<std::int64_t>(micro_batch_tokens / run.sequence, 1, each);
+  while (layout.ranks() > 1 && each % micro != 0) --micro;
+  return micro;
 }
 
 }  // namespace
@@ -82,7 +116,6 @@ Result<Setup> make_setup(spec::Run run, const spec::Catalog& catalog) {
                    fmt::format("nobody published its {}", fmt::join(model.unknown, ", ")));
   }
   if (!run.data) return refused(run, "data", "is missing: a training needs its texts");
-  RETURN_IF_ERROR(check_layout(run));
   ASSIGN_OR_RETURN(const spec::Cluster cluster, catalog.cluster(run.cluster_name));
   ASSIGN_OR_RETURN(const spec::Chip chip, catalog.chip(cluster.chip));
   ASSIGN_OR_RETURN(const spec::Precision precision, choose_precision(run, chip));
@@ -96,16 +129,16 @@ Result<Setup> make_setup(spec::Run run, const spec::Catalog& catalog) {
                    fmt::format("{} is more than the {} positions that the model learns",
                                run.sequence, model.context));
   }
-  const std::int64_t batch = run.batch.phases.back().sequences;
-  const std::int64_t micro = run.layout.micro_batch
-                                 ? *run.layout.micro_batch
-                                 : std::max<std::int64_t>(1, micro_batch_tokens / run.sequence);
+  layout::Layout layout = spec::layout_of(run.layout);
+  layout.micro_batch = static_cast<int>(micro_batch_of(run, layout));
+  RETURN_IF_ERROR(check_layout(run, model, layout));
   Setup setup{.run = std::move(run),
               .model = std::move(model),
               .precision = precision,
               .types = {},
               .steps = std::move(steps),
-              .micro_batch = std::min(micro, batch),
+              .layout = layout,
+              .micro_batch = layout.micro_batch,
               .product_peak = rate(chip, precision),
               .flops_per_token = 0};
   setup.types.compute = precision == spec::Precision::bf16 ? at::kBFloat16 : at::kFloat;

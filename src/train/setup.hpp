@@ -17,6 +17,7 @@ struct Setup {
   spec::Precision precision = spec::Precision::fp32;
   nn::Types types;
   Steps steps;
+  layout::Layout layout;         // legal, and one that the trainer does
   std::int64_t micro_batch = 1;  // sequences
   // FLOP/s of this machine's products in the chosen precision, as it was measured; nothing: it was
   // not.
@@ -25,8 +26,8 @@ struct Setup {
 };
 
 // Errors: not_found, and bad_input by file and key: a model that is not known whole, a precision
-// that this machine's processor does badly or not at all, a layout of more than one rank, no
-// [data].
+// that this machine's processor does badly or not at all, a layout that is not legal or not
+// trained, no [data].
 Result<Setup> make_setup(spec::Run run, const spec::Catalog& catalog);
 
 // 6 FLOP for each weight that a token passes (the head among them, lookups not), and the scores and

@@ -2,9 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "base/own_memory.hpp"
+#include "nn/collectives.hpp"
 #include "nn/stored.hpp"
 
 namespace celere::train {
@@ -33,6 +36,14 @@ tokens::DatasetOptions dataset_options(const Setup& setup, tokens::Side side) {
       .seed = data.seed};
 }
 
+BatchCut cut_of(const Setup& setup, const nn::Mesh& mesh) {
+  const layout::Layout& l = setup.layout;
+  return {.micro_batch = setup.micro_batch,
+          .replicas = l.dp,
+          .replica = mesh.place().dp,
+          .turns = l.schedule == layout::Schedule::interleaved ? l.pp : 1};
+}
+
 std::string of_layer(const spec::Model& model, std::optional<int> layer) {
   if (!layer) return "the weights and all layers are finite: the loss alone is not";
   if (*layer < 0) return "first in the embedding";
@@ -50,8 +61,9 @@ Trainer::Trainer(Setup setup, TrainerOptions options, World world, const nn::ker
       table_(table),
       training_(std::move(training)),
       validation_(std::move(validation)),
-      parameters_(setup_.model, setup_.types, at::kCPU),
-      decoder_(setup_.model, parameters_, nn::Ops(setup_.types, table), setup_.run.sequence),
+      cut_(cut_of(setup_, world.mesh)),
+      parameters_(setup_.model, setup_.types, at::kCPU, world.mesh),
+      training_step_(setup_.model, parameters_, setup_.types, table, setup_.run.sequence),
       optimizer_(setup_.run.optimizer, setup_.run.schedule, parameters_, table) {}
 
 Trainer::~Trainer() = default;
@@ -117,11 +129,11 @@ Status Trainer::open_writer() {
   options.about = {.code_version = "celere 0.1.0",
                    .model = setup_.model.name,
                    .inventory = nn::inventory_hash(setup_.model),
-                   .layout = layout::written({})};
+                   .layout = layout::written(setup_.layout)};
   options.keep = setup_.run.checkpoint.keep;
   options.keep_every = setup_.run.checkpoint.keep_every;
   ASSIGN_OR_RETURN(writer_, checkpoint::CheckpointWriter::open(std::move(options), world_.clock,
-                                                               world_.storage));
+                                                               world_.storage, world_.peers));
   std::int64_t bytes = 0;
   for (const checkpoint::TensorView& view : nn::stored_views(parameters_, &optimizer_)) {
     bytes += static_cast<std::int64_t>(view.bytes.size());
@@ -130,68 +142,91 @@ Status Trainer::open_writer() {
   return Done{};
 }
 
-std::string Trainer::not_finite(const GlobalBatch& batch, std::size_t micro_batch) const {
-  return fmt::format(
-      "the loss is not a number at step {}, micro-batch {} (samples {} to {}); {}", step_ + 1,
-      micro_batch, batch.samples.first, batch.samples.first + batch.samples.count - 1,
-      of_layer(setup_.model, decoder_.first_not_finite(batch.micro_batches[micro_batch])));
+std::string Trainer::not_finite(const GlobalBatch& batch, const nn::StepLoss& loss) const {
+  const auto bad = std::find_if(loss.of_micro_batch.begin(), loss.of_micro_batch.end(),
+                                [](double one) { return !std::isfinite(one); });
+  const auto index = static_cast<std::size_t>(bad - loss.of_micro_batch.begin());
+  const std::size_t each = batch.micro_batches.size();
+  std::string text = fmt::format(
+      "the loss is not a number at step {}, micro-batch {} (samples {} to {})", step_ + 1,
+      index % each, batch.samples.first, batch.samples.first + batch.samples.count - 1);
+  if (setup_.layout.dp > 1) text += fmt::format(" of replica {}", index / each);
+  if (setup_.layout.ranks() > 1 || bad == loss.of_micro_batch.end()) return text;
+  const nn::Decoder decoder(setup_.model, parameters_, nn::Ops(setup_.types, table_),
+                            setup_.run.sequence);
+  return text + "; " +
+         of_layer(setup_.model, decoder.first_not_finite(batch.micro_batches[index]));
 }
 
 std::string Trainer::bad_gradient(const GlobalBatch& batch) const {
   // The last layer is the first that the backward pass meets.
   std::string where;
   for (const nn::Parameter& p : parameters_.all()) {
-    if (!p.value.grad().isfinite().all().item<bool>()) where = p.what.name;
+    const nn::Bucket& bucket = *parameters_.buckets()[p.bucket];
+    const nn::Optimizer::Piece piece = nn::piece_of(p, bucket);
+    const at::Tensor gradient =
+        bucket.gradient_shard().narrow(0, std::max<std::int64_t>(0, piece.in_shard), piece.count);
+    if (piece.count > 0 && !gradient.isfinite().all().item<bool>()) where = p.what.name;
   }
-  return fmt::format("the gradient is not a number at step {} (samples {} to {}); first in {}",
-                     step_ + 1, batch.samples.first, batch.samples.first + batch.samples.count - 1,
-                     where);
+  return fmt::format("the gradient is not a number at step {} (samples {} to {}){}", step_ + 1,
+                     batch.samples.first, batch.samples.first + batch.samples.count - 1,
+                     where.empty() ? ", on another rank" : "; first in " + where);
 }
 
-std::optional<Trainer::StepResult> Trainer::train_step(const GlobalBatch& batch,
-                                                       std::string& message) {
-  StepResult result;
-  parameters_.zero_gradients();
-  const nn::LossScale scale{
-      .head = 1 / static_cast<double>(std::max<std::int64_t>(1, batch.counted)),
-      .balance = 1 / static_cast<double>(batch.micro_batches.size())};
-  for (std::size_t i = 0; i < batch.micro_batches.size(); ++i) {
-    const nn::Losses losses = decoder_.loss(batch.micro_batches[i], scale);
-    const double loss = losses.head.item<double>();
-    if (!std::isfinite(loss)) {
-      message = not_finite(batch, i);
-      return std::nullopt;
-    }
-    losses.total().backward();
-    result.loss += loss;
-    if (losses.balance.defined()) {
-      result.balance = result.balance.value_or(0) + losses.balance.item<double>();
-    }
+Result<double> Trainer::counted_of(const GlobalBatch& batch) const {
+  double counted = static_cast<double>(batch.counted);
+  RETURN_IF_ERROR(nn::sum_over(world_.mesh[layout::Axis::world], std::span(&counted, 1)));
+  // The ranks of a replica have all counted the same.
+  return std::max(1.0, counted * setup_.layout.dp / static_cast<double>(setup_.layout.ranks()));
+}
+
+Result<std::optional<Trainer::StepResult>> Trainer::train_step(const GlobalBatch& batch,
+                                                               std::string& message) {
+  ASSIGN_OR_RETURN(const double counted, counted_of(batch));
+  const auto micro_batches =
+      static_cast<double>(batch.micro_batches.size()) * static_cast<double>(setup_.layout.dp);
+  ASSIGN_OR_RETURN(const nn::StepLoss loss,
+                   training_step_.run(batch.micro_batches,
+                                      {.head = 1 / counted, .balance = 1 / micro_batches}));
+  if (!std::isfinite(loss.head)) {
+    message = not_finite(batch, loss);
+    return std::optional<StepResult>();
   }
-  result.gradient_norm = nn::gradient_norm(parameters_, table_);
+  StepResult result;
+  result.loss = loss.head;
+  if (setup_.model.experts && setup_.model.experts->balance_loss > 0) result.balance = loss.balance;
+  RETURN_IF_ERROR(
+      nn::guarded([&] { result.gradient_norm = nn::gradient_norm(parameters_, table_); }));
   if (!std::isfinite(result.gradient_norm)) {
     message = bad_gradient(batch);
-    return std::nullopt;
+    return std::optional<StepResult>();
   }
   const spec::Schedule& schedule = setup_.run.schedule;
   result.rate_factor = spec::learning_rate_factor(schedule, step_, setup_.steps.total());
   const bool clips = schedule.clip > 0 && result.gradient_norm > schedule.clip;
-  optimizer_.step(result.rate_factor, clips ? schedule.clip / result.gradient_norm : 1);
-  return result;
+  RETURN_IF_ERROR(nn::guarded([&] {
+    optimizer_.step(result.rate_factor, clips ? schedule.clip / result.gradient_norm : 1);
+  }));
+  return std::optional(result);
 }
 
-double Trainer::validation_loss() const {
-  const at::NoGradGuard quiet;
+Result<double> Trainer::validation_loss() {
   const auto available = static_cast<std::int64_t>(validation_->epoch_samples());
   const std::int64_t count = std::min(setup_.run.validation, available);
   // The same samples each time: a cursor of its own, at its beginning.
   const GlobalBatch batch =
-      make_batch(*validation_, {}, {0, count}, setup_.micro_batch, setup_.model.bigram_embeddings);
-  double sum = 0;
-  for (const nn::Batch& part : batch.micro_batches) {
-    sum += decoder_.loss(part, {.head = 1, .balance = 0}).head.item<double>();
-  }
-  return sum / static_cast<double>(std::max<std::int64_t>(1, batch.counted));
+      make_batch(*validation_, {}, {0, count}, cut_, setup_.model.bigram_embeddings);
+  ASSIGN_OR_RETURN(const double counted, counted_of(batch));
+  ASSIGN_OR_RETURN(const nn::StepLoss loss,
+                   training_step_.losses(batch.micro_batches, {.head = 1, .balance = 0}));
+  return loss.head / counted;
+}
+
+Result<Trainer::Wishes> Trainer::agree(Wishes own) const {
+  std::array<double, 2> numbers{own.stop ? 1.0 : 0.0,
+                                own.save && world_.mesh.rank() == 0 ? 1.0 : 0.0};
+  RETURN_IF_ERROR(nn::sum_over(world_.mesh[layout::Axis::world], numbers));
+  return Wishes{.stop = numbers[0] > 0, .save = numbers[1] > 0};
 }
 
 bool Trainer::save_due(Instant now) const {
@@ -261,49 +296,66 @@ wire::StepMetrics Trainer::metrics_of(const StepResult& result, const GlobalBatc
   return m;
 }
 
-Result<Outcome> Trainer::run(const std::atomic<bool>& stop) {
-  const std::int64_t total = setup_.steps.total();
-  const std::int64_t end = options_.stop_after >= 0 ? std::min(total, options_.stop_after) : total;
-  const std::int64_t validate_every =
-      std::max<std::int64_t>(1, setup_.run.validate_every.of(total));
-  begin_ = saved_at_ = world_.clock.now();
+void Trainer::tell_start() {
   world_.recorder.event(
       "started", {{"step", step_},
-                  {"total_steps", total},
+                  {"total_steps", setup_.steps.total()},
                   {"parameters", spec::count_parameters(setup_.model).total},
                   {"precision", std::string(name_of(setup_.precision))},
                   {"kernels", std::string(nn::kernels::name_of(nn::kernels::capability_here()))},
+                  {"ranks", setup_.layout.ranks()},
+                  {"layout", layout::written(setup_.layout)},
                   {"threads", static_cast<std::int64_t>(at::get_num_threads())},
                   {"micro_batch", setup_.micro_batch},
                   {"training_tokens", static_cast<std::int64_t>(training_.tokens())}});
-  Feeder feeder(training_, cursor_, setup_.steps, step_, setup_.micro_batch,
-                setup_.model.bigram_embeddings);
-  while (step_ < end && !stop) {
-    const Instant begin = world_.clock.now();
-    const GlobalBatch batch = feeder.next();
-    const Seconds data = world_.clock.now() - begin;
+}
+
+Result<std::optional<Trainer::Wishes>> Trainer::advance(Feeder& feeder,
+                                                        const std::atomic<bool>& stop,
+                                                        std::int64_t end, std::string& message) {
+  const Instant begin = world_.clock.now();
+  const GlobalBatch batch = feeder.next();
+  const Seconds data = world_.clock.now() - begin;
+  ASSIGN_OR_RETURN(const std::optional<StepResult> result, train_step(batch, message));
+  if (!result) return std::optional<Wishes>();
+  ++step_;
+  cursor_.consume(static_cast<std::uint64_t>(batch.samples.count));
+  const Instant now = world_.clock.now();
+  wire::StepMetrics metrics = metrics_of(*result, batch, now - begin, data);
+  const bool validates = step_ % validate_every_ == 0 || step_ == setup_.steps.total();
+  if (validation_ && validates) {
+    ASSIGN_OR_RETURN(metrics.loss_validation, validation_loss());
+  }
+  ASSIGN_OR_RETURN(const Wishes wishes,
+                   agree({.stop = stop, .save = step_ == end || save_due(now)}));
+  if (wishes.save) {
+    const Instant before = world_.clock.now();
+    RETURN_IF_ERROR(save());
+    metrics.checkpoint_time_s = (world_.clock.now() - before).in_base();
+  }
+  report_save();
+  world_.recorder.step(metrics);
+  return std::optional(wishes);
+}
+
+Result<Outcome> Trainer::run(const std::atomic<bool>& stop) {
+  const std::int64_t total = setup_.steps.total();
+  const std::int64_t end = options_.stop_after >= 0 ? std::min(total, options_.stop_after) : total;
+  validate_every_ = std::max<std::int64_t>(1, setup_.run.validate_every.of(total));
+  begin_ = saved_at_ = world_.clock.now();
+  tell_start();
+  Feeder feeder(training_, cursor_, setup_.steps, step_, cut_, setup_.model.bigram_embeddings);
+  ASSIGN_OR_RETURN(Wishes wishes, agree({.stop = stop, .save = false}));
+  while (step_ < end && !wishes.stop) {
     std::string message;
-    const std::optional<StepResult> result = train_step(batch, message);
-    if (!result) {
+    ASSIGN_OR_RETURN(const std::optional<Wishes> next, advance(feeder, stop, end, message));
+    if (!next) {
       (void)writer_->wait();
       report_save();
       world_.recorder.event("not_finite", {{"step", step_ + 1}, {"message", message}}, true);
       return Outcome{Ended::not_finite, step_, message};
     }
-    ++step_;
-    cursor_.consume(static_cast<std::uint64_t>(batch.samples.count));
-    const Instant now = world_.clock.now();
-    wire::StepMetrics metrics = metrics_of(*result, batch, now - begin, data);
-    if (validation_ && (step_ % validate_every == 0 || step_ == total)) {
-      metrics.loss_validation = validation_loss();
-    }
-    if (step_ == end || save_due(now)) {
-      const Instant before = world_.clock.now();
-      RETURN_IF_ERROR(save());
-      metrics.checkpoint_time_s = (world_.clock.now() - before).in_base();
-    }
-    report_save();
-    world_.recorder.step(metrics);
+    wishes = *next;
   }
   if (saved_step_ != step_) RETURN_IF_ERROR(save());
   const std::optional<checkpoint::SaveReport> last = writer_->wait();

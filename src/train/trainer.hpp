@@ -1,12 +1,14 @@
-// One training, from where its last good checkpoint left it to its end:
+// One training, as one of its ranks does it, from where the last good checkpoint left it to its end:
 //
 //   for each step: batch (made ahead), for each micro-batch forward and backward, clip, update
+//                  (nn/training_step.hpp has what the ranks do together)
 //   now and then: validation, a checkpoint (in the background), and after each step a line of
 //   metrics
 //
 // The loss of a step is the mean over all predictions that count in the global batch, whatever the
 // micro-batches. Everything that decides the weights (samples, rates, seeds) is a function of the
-// step, so a training that stops anywhere and goes on ends with the same bits.
+// step, so a training that stops anywhere and goes on ends with the same bits. When to stop and to
+// save the ranks decide together, behind each step.
 #pragma once
 
 #include <atomic>
@@ -16,10 +18,12 @@
 
 #include "base/clock.hpp"
 #include "base/files.hpp"
+#include "checkpoint/peers.hpp"
 #include "checkpoint/storage.hpp"
 #include "checkpoint/writer.hpp"
-#include "nn/decoder.hpp"
+#include "nn/mesh.hpp"
 #include "nn/optimizer.hpp"
+#include "nn/training_step.hpp"
 #include "tokens/dataset.hpp"
 #include "train/feeder.hpp"
 #include "train/recorder.hpp"
@@ -30,10 +34,12 @@ namespace celere::train {
 
 // The world that a training works in. All of it must outlive the trainer.
 struct World {
+  const nn::Mesh& mesh;  // of the setup's layout
+  checkpoint::Peers& peers;
   Files& files;
   checkpoint::Storage& storage;
   const Clock& clock;
-  Recorder& recorder;
+  Recorder& recorder;  // silent on all ranks but one
 };
 
 struct TrainerOptions {
@@ -61,8 +67,8 @@ class Trainer {
   static Result<std::unique_ptr<Trainer>> make(Setup setup, TrainerOptions options, World world);
   ~Trainer();
 
-  // `stop` may be set at any time; the step that runs is finished. Errors: io, where the last
-  // checkpoint could not be written.
+  // `stop` may be set at any time on any rank; the step that runs is finished. Errors: io, where the
+  // last checkpoint could not be written, or another rank is gone.
   Result<Outcome> run(const std::atomic<bool>& stop);
 
   std::int64_t steps_done() const { return step_; }
@@ -81,11 +87,22 @@ class Trainer {
   Status resume();
   Status open_writer();
   // Nothing where a number is not finite, which `message` then tells.
-  std::optional<StepResult> train_step(const GlobalBatch& batch, std::string& message);
-  std::string not_finite(const GlobalBatch& batch, std::size_t micro_batch) const;
+  Result<std::optional<StepResult>> train_step(const GlobalBatch& batch, std::string& message);
+  std::string not_finite(const GlobalBatch& batch, const nn::StepLoss& loss) const;
   std::string bad_gradient(const GlobalBatch& batch) const;
-  double validation_loss() const;
+  // Predictions that count, over all replicas.
+  Result<double> counted_of(const GlobalBatch& batch) const;
+  Result<double> validation_loss();
   bool save_due(Instant now) const;
+  struct Wishes {
+    bool stop = false, save = false;
+  };
+  // What any rank wishes, or of saving the first.
+  Result<Wishes> agree(Wishes own) const;
+  // A step and what follows it; nothing where a number was not finite.
+  Result<std::optional<Wishes>> advance(Feeder& feeder, const std::atomic<bool>& stop,
+                                        std::int64_t end, std::string& message);
+  void tell_start();
   Status save();
   void report_save();
   wire::StepMetrics metrics_of(const StepResult& result, const GlobalBatch& batch, Seconds step,
@@ -97,8 +114,9 @@ class Trainer {
   const nn::kernels::Table* table_;
   tokens::Dataset training_;
   std::optional<tokens::Dataset> validation_;
+  BatchCut cut_;
   nn::Parameters parameters_;
-  nn::Decoder decoder_;
+  nn::TrainingStep training_step_;
   nn::Optimizer optimizer_;
   tokens::Cursor cursor_;
   std::unique_ptr<checkpoint::CheckpointWriter> writer_;
@@ -109,6 +127,7 @@ class Trainer {
   Seconds time_before_{};               // of earlier starts
   Instant begin_{};
   Instant saved_at_{};
+  std::int64_t validate_every_ = 1;
   mutable double speed_ = 0;  // tokens/s, smoothed
 };
 

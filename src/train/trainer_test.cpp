@@ -121,7 +121,7 @@ class TrainerTest : public testing::Test {
     auto trainer = Trainer::make(
         *std::move(setup),
         {.directory = directory, .corpus = folder_ + "/corpus", .stop_after = stop_after},
-        {*files_, *storage_, clock_, *recorder});
+        {mesh_, peers_, *files_, *storage_, clock_, *recorder});
     EXPECT_TRUE(trainer.ok()) << trainer.error().text();
     if (meddle) meddle(const_cast<nn::Parameters&>((*trainer)->parameters()));  // NOLINT: a test
     std::atomic<bool> stop = false;
@@ -136,6 +136,8 @@ class TrainerTest : public testing::Test {
   std::unique_ptr<Files> files_ = local_files();
   std::unique_ptr<checkpoint::Storage> storage_ = checkpoint::local_storage();
   SystemClock clock_;
+  nn::Mesh mesh_;
+  checkpoint::NoPeers peers_;
 };
 
 TEST_F(TrainerTest, twice_is_equal_to_the_bit) {
