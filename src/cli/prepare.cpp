@@ -71,6 +71,7 @@ Result<Prepared> prepare_training(const Preparation& wish, const Common& common,
   } else {
     prepared.directory.folder = argument.run_directory;
   }
+  prepared.run = run;
   RETURN_IF_ERROR(copy_tokenizer(prepared.corpus, prepared.directory, files));
   return prepared;
 }

@@ -9,6 +9,7 @@
 #include "base/processes.hpp"
 #include "base/result.hpp"
 #include "cli/verbs.hpp"
+#include "spec/run.hpp"
 #include "wire/run_directory.hpp"
 
 namespace celere::cli {
@@ -20,6 +21,7 @@ struct Preparation {
 };
 
 struct Prepared {
+  spec::Run run;
   wire::RunDirectory directory;
   std::string corpus;
 };

@@ -223,7 +223,7 @@ TEST_F(TrainerTest, micro_batches_do_not_change_the_loss) {
 TEST_F(TrainerTest, refuses_what_it_cannot_do_well) {
   const spec::Catalog catalog(*files_, {});
   spec::Run run = parsed(1280, 0.01);
-  run.layout.tp = 2;
+  run.layout.tp = 3;
   auto setup = make_setup(run, catalog);
   ASSERT_FALSE(setup.ok());
   EXPECT_THAT(setup.error().message, testing::HasSubstr("layout.tp"));
