@@ -50,10 +50,11 @@ Optimizer::Piece piece_of(const Parameter& p, const Bucket& bucket) {
   const std::int64_t shard_end = bucket.shard_begin() + bucket.shard_size();
   const std::int64_t begin = std::max(p.offset, bucket.shard_begin());
   const std::int64_t end = std::min(p.offset + p.count(), shard_end);
+  if (end <= begin) return {.parameter = &p, .bucket = &bucket};
   return {.parameter = &p,
           .bucket = &bucket,
           .begin = begin - p.offset,
-          .count = std::max<std::int64_t>(0, end - begin),
+          .count = end - begin,
           .in_shard = begin - bucket.shard_begin(),
           .state = 0};
 }

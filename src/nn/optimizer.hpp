@@ -36,9 +36,9 @@ class Optimizer {
   struct Piece {
     const Parameter* parameter;
     const Bucket* bucket;
-    std::int64_t begin, count;  // in the part, row-major
-    std::int64_t in_shard;      // where it begins in the bucket's shard
-    std::int64_t state;         // where its state begins in the flat tensors of its kind
+    std::int64_t begin = 0, count = 0;  // in the part, row-major
+    std::int64_t in_shard = 0;          // where it begins in the bucket's shard
+    std::int64_t state = 0;             // where its state begins in the flat tensors of its kind
   };
   // What a checkpoint must hold beside the weights: "mean", "square" and "momentum" of each piece;
   // views of the memory itself, flat.

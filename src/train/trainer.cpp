@@ -164,9 +164,8 @@ std::string Trainer::bad_gradient(const GlobalBatch& batch) const {
   for (const nn::Parameter& p : parameters_.all()) {
     const nn::Bucket& bucket = *parameters_.buckets()[p.bucket];
     const nn::Optimizer::Piece piece = nn::piece_of(p, bucket);
-    const at::Tensor gradient =
-        bucket.gradient_shard().narrow(0, std::max<std::int64_t>(0, piece.in_shard), piece.count);
-    if (piece.count > 0 && !gradient.isfinite().all().item<bool>()) where = p.what.name;
+    const at::Tensor gradient = bucket.gradient_shard().narrow(0, piece.in_shard, piece.count);
+    if (!gradient.isfinite().all().item<bool>()) where = p.what.name;
   }
   return fmt::format("the gradient is not a number at step {} (samples {} to {}){}", step_ + 1,
                      batch.samples.first, batch.samples.first + batch.samples.count - 1,

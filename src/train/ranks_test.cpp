@@ -1,0 +1,172 @@
+// Trainings over ranks that are threads, through the whole loop: their checkpoints go on under any
+// layout, bit for bit, and what fails on one rank fails for all and loses nothing.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <thread>
+
+#include "checkpoint/reader.hpp"
+#include "checkpoint/test_storage.hpp"
+#include "spec/layout_wish.hpp"
+#include "train/rank_peers.hpp"
+#include "train/test_training.hpp"
+
+namespace celere::train {
+namespace {
+
+class RanksTest : public TrainingTest {
+ protected:
+  struct Training {
+    Outcome outcome;
+    std::string error;  // of the rank that had one
+    std::vector<wire::StepMetrics> metrics;
+  };
+
+  // In the run directory `name`, from whatever is there, by as many ranks as the layout has.
+  // `disk_of_last`: of the last rank, where it has one of its own.
+  Training train(const std::string& name, const std::string& layout, std::int64_t stop_after = -1,
+                 checkpoint::Storage* disk_of_last = nullptr) {
+    spec::Run run = parsed(1280, 0.01);
+    run.layout = *spec::parse_layout_text("micro_batch=1," + layout);
+    const wire::RunDirectory directory{folder_ + "/" + name};
+    EXPECT_TRUE(files_->make_folder(directory.folder).ok());
+    const auto count = static_cast<int>(spec::layout_of(run.layout).ranks());
+    const nn::Meeting meeting = nn::Meeting::in_process();
+    Training ended;
+    std::mutex mutex;
+    std::vector<std::thread> ranks;
+    for (int rank = 0; rank < count; ++rank) {
+      ranks.emplace_back([&, rank] {
+        at::set_num_threads(1);
+        const Result<Outcome> outcome =
+            one_rank(run, directory, {meeting, rank, count},
+                     disk_of_last != nullptr && rank == count - 1 ? *disk_of_last : *storage_,
+                     stop_after);
+        const std::lock_guard lock(mutex);
+        if (!outcome.ok()) {
+          ended.error = outcome.error().text();
+        } else if (rank == 0) {
+          ended.outcome = *outcome;
+        }
+      });
+    }
+    for (std::thread& rank : ranks) rank.join();
+    const auto metrics = wire::read_metrics(*files_, directory.metrics());
+    if (metrics.ok()) ended.metrics = *metrics;
+    return ended;
+  }
+
+  // Every tensor of the newest checkpoint, whole, by name.
+  std::map<std::string, std::string> stored(const std::string& name) {
+    const auto newest = checkpoint::newest_good(*storage_, folder_ + "/" + name + "/checkpoints");
+    EXPECT_TRUE(newest.checkpoint.has_value());
+    std::map<std::string, std::string> out;
+    for (const checkpoint::StoredTensor& tensor : newest.checkpoint->manifest().tensors) {
+      std::string bytes(static_cast<std::size_t>(checkpoint::count(tensor.shape)) * 4, '\0');
+      EXPECT_TRUE(newest.checkpoint
+                      ->read(tensor.name, std::as_writable_bytes(std::span(bytes)))
+                      .ok());
+      out[tensor.name] = std::move(bytes);
+    }
+    return out;
+  }
+
+ private:
+  struct Rank {
+    const nn::Meeting& meeting;
+    int rank, count;
+  };
+  Result<Outcome> one_rank(const spec::Run& run, const wire::RunDirectory& directory,
+                           const Rank& me, checkpoint::Storage& storage, std::int64_t stop_after) {
+    const spec::Catalog catalog(*files_, {});
+    ASSIGN_OR_RETURN(train::Setup setup, make_setup(run, catalog));
+    nn::Mesh mesh;
+    nn::ProcessGroup writers;
+    if (me.count > 1) {
+      ASSIGN_OR_RETURN(mesh, nn::Mesh::make(me.meeting, setup.layout,
+                                            {.rank = me.rank, .kv_heads = 2, .interface = "lo"}));
+      ASSIGN_OR_RETURN(writers, nn::ProcessGroup::make(me.meeting, {.name = "writers",
+                                                                    .rank = me.rank,
+                                                                    .size = me.count,
+                                                                    .interface = "lo"}));
+    }
+    RankPeers peers(writers);
+    Recorder recorder = Recorder::silent(clock_);
+    if (me.rank == 0) {
+      ASSIGN_OR_RETURN(recorder, Recorder::open(*files_, clock_, directory,
+                                                [](const std::string&) {}));
+    }
+    ASSIGN_OR_RETURN(
+        const std::unique_ptr<Trainer> trainer,
+        Trainer::make(
+            std::move(setup),
+            {.directory = directory, .corpus = folder_ + "/corpus", .stop_after = stop_after},
+            {mesh, peers, *files_, storage, clock_, recorder}));
+    const std::atomic<bool> stop = false;
+    return trainer->run(stop);
+  }
+};
+
+constexpr const char* layouts[] = {
+    "dp=1",
+    "dp=2",
+    "dp=2,zero_stage=1",
+    "dp=2,tp=2,zero_stage=2,sequence_parallel=true",
+    "dp=4,zero_stage=3",
+    "pp=2,vpp=1,dp=2,zero_stage=1",
+    "cp=2,tp=2",
+};
+
+// Four steps by one layout, then three by each: the data go on where they stopped, and the losses as
+// those of one rank, but for rounding. (nn/stored_test.cpp has that what is loaded is what was saved.)
+TEST_F(RanksTest, goes_on_under_any_layout) {
+  const Training whole = train("whole", "dp=1", 7);
+  for (const char* first : {"dp=4,zero_stage=3", "dp=2,tp=2,zero_stage=2,sequence_parallel=true"}) {
+    (void)train("first", first, 4);
+    for (const char* layout : layouts) {
+      const std::string name = std::string("then ") + layout;
+      std::filesystem::remove_all(folder_ + "/" + name);
+      std::filesystem::copy(folder_ + "/first", folder_ + "/" + name,
+                            std::filesystem::copy_options::recursive);
+      const Training then = train(name, layout, 7);
+      EXPECT_EQ(then.error, "") << layout;
+      ASSERT_EQ(then.metrics.size(), 7u) << layout;
+      EXPECT_EQ(then.metrics.back().samples, whole.metrics.back().samples);
+      EXPECT_NEAR(*then.metrics.back().loss, *whole.metrics.back().loss, 2e-4) << layout;
+    }
+    std::filesystem::remove_all(folder_ + "/first");
+  }
+}
+
+// Under the same layout a training that stops and goes on ends with the same bits.
+TEST_F(RanksTest, stops_and_goes_on_to_the_same_bits) {
+  for (const char* layout : {"dp=2,tp=2,zero_stage=2,sequence_parallel=true",
+                             "pp=2,dp=2,zero_stage=1", "dp=2,cp=2,zero_stage=3"}) {
+    (void)train(std::string("whole ") + layout, layout);
+    const std::string name = std::string("parts ") + layout;
+    (void)train(name, layout, 5);
+    EXPECT_EQ(train(name, layout).outcome.ended, train::Ended::done);
+    EXPECT_EQ(stored(name), stored(std::string("whole ") + layout)) << layout;
+  }
+}
+
+// The last rank's disk takes one save: the training goes on to its end, says what failed and where,
+// and what was committed stays the newest.
+TEST_F(RanksTest, a_full_disk_of_one_rank_loses_nothing) {
+  checkpoint::SmallDisk disk;
+  disk.room = 450000;  // a save takes 250 to 300 thousand of a rank
+  const Training training = train("full", "dp=2,zero_stage=1", -1, &disk);
+  EXPECT_EQ(training.metrics.size(), 10u);
+  EXPECT_THAT(training.error, testing::HasSubstr("rank 1: "));
+  EXPECT_THAT(training.error, testing::HasSubstr("No space left"));
+  const auto events = wire::read_events(*files_, folder_ + "/full/events.jsonl");
+  ASSERT_TRUE(events.ok());
+  EXPECT_THAT(*events, testing::Contains(testing::Field(&wire::Event::event, "checkpoint_failed")));
+  const auto newest = checkpoint::newest_good(*storage_, folder_ + "/full/checkpoints");
+  ASSERT_TRUE(newest.checkpoint);
+  EXPECT_EQ(newest.checkpoint->manifest().step, 4);
+  EXPECT_TRUE(newest.refused.empty());
+}
+
+}  // namespace
+}  // namespace celere::train
