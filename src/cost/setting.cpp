@@ -1,7 +1,5 @@
 #include "cost/setting.hpp"
 
-#include "base/check.hpp"
-
 namespace celere::cost {
 namespace {
 
@@ -82,17 +80,6 @@ Result<Numbers> numbers_of(const Setting& setting) {
   n.host_time_experts *= host_speed;
   if (auto error = std::move(taker).error()) return *std::move(error);
   return n;
-}
-
-double optimizer_bytes(spec::Optimizer optimizer) {
-  switch (optimizer) {
-    case spec::Optimizer::adamw:
-      return 8;
-    case spec::Optimizer::sgd:
-    case spec::Optimizer::muon:
-      return 4;
-  }
-  CHECK(false);
 }
 
 layout::Shape shape_of(const Setting& setting, std::int64_t global_batch) {

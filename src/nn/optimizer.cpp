@@ -14,10 +14,6 @@ constexpr std::int64_t piece = 1 << 15;  // elements that one thread takes at a 
 
 bool is_matrix(const Parameter& p) { return p.what.shape.size() >= 2; }
 
-bool for_muon(const Parameter& p) {
-  return p.what.type == spec::TensorType::weight || p.what.type == spec::TensorType::expert;
-}
-
 }  // namespace
 
 Optimizer::Optimizer(spec::Optimizer kind, const spec::Schedule& schedule, Parameters& parameters,
@@ -26,7 +22,7 @@ Optimizer::Optimizer(spec::Optimizer kind, const spec::Schedule& schedule, Param
   std::int64_t adamw = 0, muon = 0;
   if (kind != spec::Optimizer::sgd) {
     for (const Parameter& p : parameters.all()) {
-      const bool to_muon = kind == spec::Optimizer::muon && for_muon(p) && is_matrix(p);
+      const bool to_muon = kind == spec::Optimizer::muon && p.what.is_layer_matrix();
       std::int64_t& offset = to_muon ? muon : adamw;
       (to_muon ? muon_ : adamw_).push_back({&p, offset});
       offset += p.what.count();
