@@ -203,7 +203,11 @@ LayerCost LayerModel::head(const LayerSplit& split) const {
   // logit_bytes counts both directions.
   builder.memory_bound(numbers_.logit_bytes * columns / (1 + numbers_.memory_backward));
   builder.tensor_traffic(0.5);
-  if (!setting_.stack.fused_loss) {
+  if (setting_.stack.fused_loss) {
+    const double rows =
+        std::min(static_cast<double>(spec::fused_loss_rows(model.vocab)), builder.tokens());
+    builder.work_space(element_bytes(setting_.precision) * columns * rows);
+  } else {
     builder.work_space(logit_bytes_kept * columns * builder.tokens());
   }
   return builder.finish(Seconds{});
@@ -257,7 +261,8 @@ LayerCosts LayerModel::costs(const LayerSplit& split) const {
   // 2021, scatter/gather].
   const double tokens =
       static_cast<double>(split.micro_batch) * static_cast<double>(setting_.sequence) / split.cp;
-  costs.stage_message = Bytes::of(2 * tokens * model.hidden / split.tp);
+  costs.stage_message =
+      Bytes::of(element_bytes(setting_.precision) * tokens * model.hidden / split.tp);
   return costs;
 }
 

@@ -82,6 +82,10 @@ Result<Numbers> numbers_of(const Setting& setting) {
   return n;
 }
 
+double element_bytes(spec::Precision precision) {
+  return precision == spec::Precision::fp32 ? 4 : 2;
+}
+
 layout::Shape shape_of(const Setting& setting, std::int64_t global_batch) {
   const spec::Model& model = setting.model;
   layout::Shape shape;

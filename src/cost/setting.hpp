@@ -46,6 +46,10 @@ struct Numbers {
 // Errors: unknown_value, naming the entry and key.
 Result<Numbers> numbers_of(const Setting& setting);
 
+// Bytes of an element of what travels between operators and ranks: activations stay in 16 bits
+// where products read 8 or 4.
+double element_bytes(spec::Precision precision);
+
 // The counts that layout/legal.hpp asks about.
 layout::Shape shape_of(const Setting& setting, std::int64_t global_batch);
 

@@ -248,6 +248,35 @@ TEST(Memory, activations_are_counted_by_hand) {
   EXPECT_DOUBLE_EQ(cost.memory[Bucket::activations].in_base(), (4 * 32 + 2) * 1024.0 * 1024);
 }
 
+// In fp32 each of those elements has 4 bytes for 2; and what two ranks of a pipeline exchange, h a
+// token, of which four messages lie on a rank.
+TEST(Memory, activations_of_fp32_take_twice_the_bytes) {
+  Setting with = setting();
+  with.precision = spec::Precision::fp32;
+  layout::Layout l;
+  const auto model = model_of(with);
+  EXPECT_DOUBLE_EQ(model->cost(l, 1).memory[Bucket::activations].in_base(),
+                   2 * (4 * 32 + 2) * 1024.0 * 1024);
+  l.pp = 4;
+  EXPECT_DOUBLE_EQ(model->cost(l, 4).memory[Bucket::buffers].in_base(), 4 * 4 * 1024.0 * 1024);
+}
+
+// A norm on queries and keys keeps what it had of both: 2 (h + h) bytes a token and layer more.
+TEST(Memory, norms_of_queries_and_keys_keep_their_inputs) {
+  Setting with = setting();
+  with.model.attention.query_key_norm = true;
+  EXPECT_DOUBLE_EQ(model_of(with)->cost({}, 1).memory[Bucket::activations].in_base(),
+                   (4 * 36 + 2) * 1024.0 * 1024);
+}
+
+// 2^20 logits are 128 rows of 8,192, in bf16: 2 MiB, beside which an MLP of 256 works with less.
+TEST(Memory, a_fused_loss_holds_the_logits_of_a_piece) {
+  Setting with = setting();
+  with.model.ffn = 256;
+  with.stack.fused_loss = true;
+  EXPECT_DOUBLE_EQ(model_of(with)->cost({}, 1).memory[Bucket::working].in_base(), 2 * 128 * 8192.0);
+}
+
 // Four stages of a layer, 8 micro-batches. The last has the head and is the slowest; the others'
 // time is idle once, so with zero bubble less twice their weight gradients, with nothing hidden.
 TEST(Step, the_bubble_is_the_time_of_the_other_stages) {
