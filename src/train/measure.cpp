@@ -54,13 +54,6 @@ std::string capability() {
   return name;
 }
 
-// A product and its gradient: libtorch makes its threads and its autograd engine when they are
-// first used, and keeps them.
-void compute_once() {
-  const at::Tensor a = at::ones({512, 512}, at::kFloat).requires_grad_(true);
-  at::mm(a, a).sum().backward();
-}
-
 wire::MachineMeasured machine(const Files& files) {
   wire::MachineMeasured out;
   out.cpu = value_of(files, "/proc/cpuinfo", "model name").value_or("a processor without a name");
@@ -102,6 +95,11 @@ int repeats_of(std::int64_t bytes, bool quick) {
 }
 
 }  // namespace
+
+void compute_once() {
+  const at::Tensor a = at::ones({512, 512}, at::kFloat).requires_grad_(true);
+  at::mm(a, a).sum().backward();
+}
 
 Status measure_machine(Clock& clock, Files& files, const MeasureWish& wish, const Tell& tell) {
   const wire::MachineMeasured here = machine(files);
