@@ -39,7 +39,7 @@ def environment(threads, foreign):
     """Ours must not find the libraries of the Python environment."""
     hidden = () if foreign else ("PYTHONPATH", "LD_LIBRARY_PATH")
     out = {name: value for name, value in os.environ.items() if name not in hidden}
-    return out | {"GLIBC_TUNABLES": TUNABLES, "OMP_NUM_THREADS": str(threads), "GOMP_SPINCOUNT": "20000", "MKL_NUM_THREADS": str(threads),
+    return out | {"GLIBC_TUNABLES": TUNABLES, "OMP_NUM_THREADS": str(threads), "GOMP_SPINCOUNT": "20000", "MKL_NUM_THREADS": str(threads), "MKL_DISABLE_FAST_MM": "1",
                   "RAYON_NUM_THREADS": str(threads), "TOKENIZERS_PARALLELISM": "true", "PYTHONWARNINGS": "ignore",
                   "CELERE_BENCH_LONG": "1"}
 

@@ -31,16 +31,32 @@ bool of_head(const spec::Tensor& tensor) {
 }
 
 // Sums of the tensor inventory, by how they are cut.
-struct TensorCounts {
+struct CutCounts {
   double by_tp = 0;  // cut by tp
   double by_kv = 0;  // cut by tp, at most as often as there are kv heads
   double whole = 0;
   double by_ep = 0;  // cut by ep alone
   double by_ep_etp = 0;
-  double products_by_tp = 0, products_by_kv = 0,
-         products_whole = 0;  // of those, weights of linear layers
   void add(const spec::Tensor& tensor);
-  ParameterShare share(const LayerSplit& split, int kv_heads) const;
+  double dense(const LayerSplit& split, int kv_heads) const {
+    return by_tp / split.tp + by_kv / std::min(split.tp, kv_heads) + whole;
+  }
+  double experts(const LayerSplit& split) const {
+    return by_ep_etp / (split.ep * split.etp) + by_ep / split.ep;
+  }
+};
+
+struct TensorCounts {
+  CutCounts matrices, others;
+  void add(const spec::Tensor& tensor) {
+    (tensor.is_layer_matrix() ? matrices : others).add(tensor);
+  }
+  ParameterShare share(const LayerSplit& split, int kv_heads) const {
+    return {.dense_matrices = matrices.dense(split, kv_heads),
+            .dense_others = others.dense(split, kv_heads),
+            .expert_matrices = matrices.experts(split),
+            .expert_others = others.experts(split)};
+  }
 };
 
 }  // namespace
@@ -55,32 +71,43 @@ LayerSplit LayerSplit::of(const layout::Layout& layout) {
           .cp_method = layout.cp_method};
 }
 
-void TensorCounts::add(const spec::Tensor& tensor) {
+void CutCounts::add(const spec::Tensor& tensor) {
   const double count = static_cast<double>(tensor.count());
-  const bool product =
-      tensor.type == spec::TensorType::weight || tensor.type == spec::TensorType::expert;
   if (tensor.shard.ep >= 0) {
     (tensor.shard.etp >= 0 ? by_ep_etp : by_ep) += count;
   } else if (tensor.shard.tp < 0) {
     whole += count;
-    if (product) products_whole += count;
   } else if (of_key_or_value(tensor)) {
     by_kv += count;
-    if (product) products_by_kv += count;
   } else {
     by_tp += count;
-    if (product) products_by_tp += count;
   }
 }
 
-ParameterShare TensorCounts::share(const LayerSplit& split, int kv_heads) const {
-  const double kv_split = std::min(split.tp, kv_heads);
-  ParameterShare share;
-  share.dense = by_tp / split.tp + by_kv / kv_split + whole;
-  share.experts = by_ep_etp / (split.ep * split.etp) + by_ep / split.ep;
-  share.low_precision =
-      products_by_tp / split.tp + products_by_kv / kv_split + products_whole + share.experts;
-  return share;
+ParameterShare ParameterShare::divided(double dense_ranks, double expert_ranks) const {
+  ParameterShare part{.dense_matrices = dense_matrices / dense_ranks,
+                      .dense_others = dense_others / dense_ranks,
+                      .expert_matrices = 0,
+                      .expert_others = 0};
+  if (experts() > 0) {
+    part.expert_matrices = expert_matrices / expert_ranks;
+    part.expert_others = expert_others / expert_ranks;
+  }
+  return part;
+}
+
+void ParameterShare::add(const ParameterShare& more, double times) {
+  dense_matrices += times * more.dense_matrices;
+  dense_others += times * more.dense_others;
+  expert_matrices += times * more.expert_matrices;
+  expert_others += times * more.expert_others;
+}
+
+ParameterShare ParameterShare::least(const ParameterShare& a, const ParameterShare& b) {
+  return {.dense_matrices = std::min(a.dense_matrices, b.dense_matrices),
+          .dense_others = std::min(a.dense_others, b.dense_others),
+          .expert_matrices = std::min(a.expert_matrices, b.expert_matrices),
+          .expert_others = std::min(a.expert_others, b.expert_others)};
 }
 
 // What follows from the model alone.
@@ -89,7 +116,7 @@ struct LayerModel::ModelCounts {
   std::vector<int> kind_representative;  // a layer of each kind
   std::vector<TensorCounts> kinds;
   TensorCounts embedding, head, mtp;
-  double parameters = 0;
+  ParameterShare parameters;  // of all ranks
 
   explicit ModelCounts(const spec::Model& model);
 };
@@ -107,7 +134,9 @@ LayerModel::ModelCounts::ModelCounts(const spec::Model& model) {
   }
   CHECK_LE(seen.size(), static_cast<std::size_t>(layer_kinds_max));
   kinds.resize(kind_representative.size());
+  TensorCounts all;
   for (const spec::Tensor& tensor : spec::tensors(model)) {
+    all.add(tensor);
     if (tensor.layer < 0) {
       (of_head(tensor) ? head : embedding).add(tensor);
     } else if (tensor.layer >= model.layers) {
@@ -119,9 +148,8 @@ LayerModel::ModelCounts::ModelCounts(const spec::Model& model) {
     }
   }
   // A tied head on another stage than the embedding holds a copy of it.
-  if (model.tied_embeddings) head.by_tp += static_cast<double>(model.vocab) * model.hidden;
-  const spec::ParameterCount count = spec::count_parameters(model);
-  parameters = static_cast<double>(count.total + count.mtp);
+  if (model.tied_embeddings) head.others.by_tp += static_cast<double>(model.vocab) * model.hidden;
+  parameters = all.share(LayerSplit{}, 1);
 }
 
 LayerModel::LayerModel(const Setting& setting, const Numbers& numbers, const Efficiency& efficiency,
@@ -135,7 +163,7 @@ int LayerModel::kind_of(int layer) const {
   return counts_->kind_of_layer[static_cast<std::size_t>(layer)];
 }
 
-double LayerModel::parameters() const { return counts_->parameters; }
+ParameterShare LayerModel::parameters() const { return counts_->parameters; }
 
 LayerCost LayerModel::layer(const LayerSplit& split, int like) const {
   const spec::Model& model = setting_.model;
@@ -175,7 +203,11 @@ LayerCost LayerModel::head(const LayerSplit& split) const {
   // logit_bytes counts both directions.
   builder.memory_bound(numbers_.logit_bytes * columns / (1 + numbers_.memory_backward));
   builder.tensor_traffic(0.5);
-  if (!setting_.stack.fused_loss) {
+  if (setting_.stack.fused_loss) {
+    const double rows =
+        std::min(static_cast<double>(spec::fused_loss_rows(model.vocab)), builder.tokens());
+    builder.work_space(element_bytes(setting_.precision) * columns * rows);
+  } else {
     builder.work_space(logit_bytes_kept * columns * builder.tokens());
   }
   return builder.finish(Seconds{});
@@ -229,7 +261,8 @@ LayerCosts LayerModel::costs(const LayerSplit& split) const {
   // 2021, scatter/gather].
   const double tokens =
       static_cast<double>(split.micro_batch) * static_cast<double>(setting_.sequence) / split.cp;
-  costs.stage_message = Bytes::of(2 * tokens * model.hidden / split.tp);
+  costs.stage_message =
+      Bytes::of(element_bytes(setting_.precision) * tokens * model.hidden / split.tp);
   return costs;
 }
 

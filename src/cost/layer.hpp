@@ -90,16 +90,23 @@ struct LayerCost {
   Flops repeated_attention;  // with Keep::without_attention
 };
 
-// Parameters of one rank.
+// Parameters of one rank. Matrices are those that spec::Tensor::is_layer_matrix() names.
 struct ParameterShare {
-  double dense = 0;          // replicated over dp x cp
-  double experts = 0;        // replicated over the expert replicas
-  double low_precision = 0;  // of both, those that a product in 8 or 4 bits reads
-  double all() const { return dense + experts; }
+  double dense_matrices = 0;  // replicated over dp x cp, as the next
+  double dense_others = 0;
+  double expert_matrices = 0;  // replicated over the expert replicas, as the next
+  double expert_others = 0;    // biases
+  double dense() const { return dense_matrices + dense_others; }
+  double experts() const { return expert_matrices + expert_others; }
+  double matrices() const { return dense_matrices + expert_matrices; }
+  double others() const { return dense_others + expert_others; }
+  double all() const { return dense() + experts(); }
   // What is left for a rank where each part is divided among so many.
-  double divided(double dense_ranks, double expert_ranks) const {
-    return dense / dense_ranks + (experts > 0 ? experts / expert_ranks : 0);
-  }
+  ParameterShare divided(double dense_ranks, double expert_ranks) const;
+  void add(const ParameterShare& more, double times = 1);
+  // Each part no more than in both.
+  static ParameterShare least(const ParameterShare& a, const ParameterShare& b);
+  friend auto operator<=>(const ParameterShare&, const ParameterShare&) = default;
 };
 
 struct LayerCosts {
@@ -121,7 +128,7 @@ class LayerModel {
 
   // By experts and value embedding, with or without; counted in the order of their first layers.
   int kind_of(int layer) const;
-  double parameters() const;  // of all ranks, mtp included
+  ParameterShare parameters() const;  // of all ranks, mtp included
 
  private:
   struct ModelCounts;

@@ -6,7 +6,6 @@
 namespace celere::cost {
 namespace {
 
-constexpr double bf16_bytes = 2;
 // Before FlashAttention, by count: bytes a score through memory. Forward the product writes 2, the
 // fused scale, mask and softmax reads and writes 2, dropout reads 2 and writes 3 with its mask, the
 // next product reads 2; backward the same passes with what they kept. And what stays in memory.
@@ -32,7 +31,8 @@ LayerBuilder::LayerBuilder(const Setting& setting, const Numbers& numbers,
       split_(split),
       tokens_(static_cast<double>(split.micro_batch) * static_cast<double>(setting.sequence) /
               split.cp),
-      low_precision_(in_low_precision(setting.precision)) {}
+      low_precision_(in_low_precision(setting.precision)),
+      element_bytes_(element_bytes(setting.precision)) {}
 
 double LayerBuilder::heads() const {
   return static_cast<double>(setting_.model.attention.heads) / split_.tp;
@@ -74,7 +74,7 @@ void LayerBuilder::memory_bound(double bytes_a_token) {
 void LayerBuilder::norms(int count) {
   const double hidden = setting_.model.hidden;
   memory_bound(count * 8 * hidden / split_norm());
-  keep(count * bf16_bytes * hidden * tokens_ / split_norm());
+  keep(count * element_bytes_ * hidden * tokens_ / split_norm());
 }
 
 void LayerBuilder::attention_projections() {
@@ -93,14 +93,17 @@ void LayerBuilder::attention_projections() {
       linear(query, hidden);
     }
     // The compressed vectors, before and behind their norms.
-    keep(2 * bf16_bytes * tokens_ * (compressed + attention.query_rank));
+    keep(2 * element_bytes_ * tokens_ * (compressed + attention.query_rank));
   } else {
     linear(query + key_value, hidden);
   }
   linear(hidden, heads() * value_dim());
   memory_bound(4 * (heads() + 2 * kv_heads()) * attention.head_dim);
   keep(input_bytes() * tokens_ * hidden / split_norm());
-  keep(bf16_bytes * tokens_ * (query + key_value + heads() * value_dim()));
+  keep(element_bytes_ * tokens_ * (query + key_value + heads() * value_dim()));
+  if (attention.query_key_norm) {
+    keep(element_bytes_ * tokens_ * (heads() + kv_heads()) * attention.head_dim);
+  }
 }
 
 void LayerBuilder::attention() {
@@ -159,8 +162,8 @@ void LayerBuilder::mlp(double ffn) {
   linear(hidden, width);
   memory_bound(2 * (in + 1) * width);
   keep(input_bytes() * tokens_ * hidden / split_norm());
-  keep(tokens_ * width * (bf16_bytes * in + input_bytes()));
-  work_space(bf16_bytes * tokens_ * width * in);
+  keep(tokens_ * width * (element_bytes_ * in + input_bytes()));
+  work_space(element_bytes_ * tokens_ * width * in);
 }
 
 void LayerBuilder::experts(const spec::Experts& experts) {
@@ -192,16 +195,16 @@ void LayerBuilder::experts(const spec::Experts& experts) {
         efficiency_.memory(Bytes::of(numbers_.cast_bytes * received * (hidden + in * width)));
   }
   kept_experts_ =
-      received * (input_bytes() * hidden + bf16_bytes * in * width + input_bytes() * width);
+      received * (input_bytes() * hidden + element_bytes_ * in * width + input_bytes() * width);
   keep(kept_experts_);
-  work_space(bf16_bytes * received * (in * width + hidden));
-  expert_transfer_ = Bytes::of(setting_.expert_imbalance * slots * hidden * bf16_bytes);
+  work_space(element_bytes_ * received * (in * width + hidden));
+  expert_transfer_ = Bytes::of(setting_.expert_imbalance * slots * hidden * element_bytes_);
 
   // The ranks of etp exchange what they were sent: an all-gather in, a reduce-scatter out, each
   // way.
   if (split_.etp > 1) {
     const layout::GroupShape group = layout::GroupShape::line(split_.etp, 1);
-    const Bytes bytes = Bytes::of(received * hidden * bf16_bytes);
+    const Bytes bytes = Bytes::of(received * hidden * element_bytes_);
     const Seconds each = collectives_.time(spec::Collective::all_gather, bytes, group).time +
                          collectives_.time(spec::Collective::reduce_scatter, bytes, group).time;
     tp_forward_ += each * (1 - numbers_.tp_overlap);
@@ -212,7 +215,7 @@ void LayerBuilder::experts(const spec::Experts& experts) {
 void LayerBuilder::tensor_traffic(double pairs) {
   if (split_.tp == 1) return;
   const layout::GroupShape group = layout::GroupShape::line(split_.tp, 1);
-  const Bytes bytes = Bytes::of(tokens_ * setting_.model.hidden * bf16_bytes);
+  const Bytes bytes = Bytes::of(tokens_ * setting_.model.hidden * element_bytes_);
   const double exposed = pairs * (1 - numbers_.tp_overlap);
   if (!split_.sequence_parallel) {
     const Seconds each = collectives_.time(spec::Collective::all_reduce, bytes, group).time;
@@ -231,10 +234,11 @@ void LayerBuilder::context_traffic() {
   if (split_.cp == 1) return;
   const spec::Attention& attention = setting_.model.attention;
   const layout::GroupShape group = layout::GroupShape::line(split_.cp, split_.tp);
-  const double key_value = tokens_ * kv_heads() * (attention.head_dim + value_dim()) * bf16_bytes;
+  const double key_value =
+      tokens_ * kv_heads() * (attention.head_dim + value_dim()) * element_bytes_;
   if (split_.cp_method == layout::CpMethod::all_to_all) {
-    const double query = tokens_ * heads() * attention.head_dim * bf16_bytes;
-    const double output = tokens_ * heads() * value_dim() * bf16_bytes;
+    const double query = tokens_ * heads() * attention.head_dim * element_bytes_;
+    const double output = tokens_ * heads() * value_dim() * element_bytes_;
     const Seconds each =
         collectives_.time(spec::Collective::all_to_all, Bytes::of(query + key_value), group).time +
         collectives_.time(spec::Collective::all_to_all, Bytes::of(output), group).time;
@@ -258,7 +262,7 @@ void LayerBuilder::context_traffic() {
 
 LayerCost LayerBuilder::finish(Seconds host) {
   LayerCost cost;
-  const double input = bf16_bytes * tokens_ * setting_.model.hidden / split_norm();
+  const double input = element_bytes_ * tokens_ * setting_.model.hidden / split_norm();
   const double factor = numbers_.activation_factor;
   for (int i = 0; i < keep_count; ++i) {
     const Keep keep = static_cast<Keep>(i);

@@ -43,7 +43,8 @@ class LayerBuilder {
   double heads() const;  // of this rank
   double kv_heads() const;
   double value_dim() const;
-  double input_bytes() const { return low_precision_ ? 1 : 2; }  // of a kept input of a product
+  // Of a kept input of a product.
+  double input_bytes() const { return low_precision_ ? 1 : element_bytes_; }
   double split_norm() const { return split_.sequence_parallel ? split_.tp : 1; }
 
   const Setting& setting_;
@@ -53,6 +54,7 @@ class LayerBuilder {
   const LayerSplit& split_;
   double tokens_;
   bool low_precision_;
+  double element_bytes_;  // of an activation
   Seconds forward_, backward_, weight_;
   Seconds attention_forward_, attention_backward_;
   Seconds tp_forward_, tp_backward_, cp_forward_, cp_backward_;

@@ -44,11 +44,14 @@ Bytes Memory::total() const {
 }
 
 ParameterBytes ParameterBytes::of(const Setting& setting) {
+  const bool adamw = setting.optimizer == spec::Optimizer::adamw;
   ParameterBytes bytes{.parameter = 2,
                        .low_precision = 0,
                        .gradient = setting.stack.fp32_gradients ? 4.0 : 2.0,
                        .master = 4,
-                       .optimizer = optimizer_bytes(setting.optimizer),
+                       .optimizer_of_matrix = adamw ? 8.0 : 4.0,
+                       .optimizer_of_other = setting.optimizer == spec::Optimizer::sgd ? 4.0 : 8.0,
+                       .stored_value = 0,
                        .parameter_beside_low = 2,
                        .gathered_low = 2};
   switch (setting.precision) {
@@ -82,29 +85,31 @@ ParameterBytes ParameterBytes::of(const Setting& setting) {
       bytes.low_precision = 2 * (0.5 + 1.0 / 16);
       break;
   }
+  // A save with a copy writes the fp32 weights alone; others keep the parameters beside them.
+  bytes.stored_value = setting.stack.checkpoint_copy ? 4 : bytes.parameter + bytes.master;
   return bytes;
 }
 
 Memory memory_of(const MemoryQuestion& q, const StageProfile& profile, int stage) {
   const layout::Layout& l = q.layout;
   const double all = profile.parameters.all();
-  const double shared = profile.parameters.divided(l.shard_ranks(), l.expert_dp());
+  const ParameterShare divided = profile.parameters.divided(l.shard_ranks(), l.expert_dp());
+  const double shared = divided.all();
   Memory memory;
   if (l.zero_stage == 3) {
     memory[Bucket::parameters] =
         Bytes::of(q.bytes.parameter * (shared + 2 * profile.layer_parameters));
   } else {
-    const double low = profile.parameters.low_precision;
+    const double low = profile.parameters.matrices();
     memory[Bucket::parameters] =
         Bytes::of(q.bytes.parameter * (all - low) + q.bytes.parameter_beside_low * low);
-    memory[Bucket::low_precision] =
-        Bytes::of(q.bytes.low_precision * profile.parameters.low_precision);
+    memory[Bucket::low_precision] = Bytes::of(q.bytes.low_precision * low);
   }
   memory[Bucket::gradients] =
       Bytes::of(q.bytes.gradient * (l.zero_stage >= 2 ? shared + profile.layer_parameters : all));
-  const double states = l.zero_stage >= 1 ? shared : all;
-  const Bytes master = Bytes::of(q.bytes.master * states);
-  const Bytes optimizer = Bytes::of(q.bytes.optimizer * states);
+  const ParameterShare& states = l.zero_stage >= 1 ? divided : profile.parameters;
+  const Bytes master = Bytes::of(q.bytes.master * states.all());
+  const Bytes optimizer = q.bytes.optimizer(states);
   const double in_flight =
       static_cast<double>(layout::chunks_in_flight(l, stage, q.micro_batches)) / l.vpp;
   Bytes activations = in_flight * profile.activations;
@@ -127,10 +132,7 @@ Memory memory_of(const MemoryQuestion& q, const StageProfile& profile, int stage
   memory[Bucket::working] = profile.working;
   if (l.pp > 1) memory[Bucket::buffers] += 4 * q.costs.message * (l.sequence_parallel ? 1 : l.tp);
   if (l.ep > 1) memory[Bucket::buffers] += 2 * q.costs.expert_transfer;
-  if (q.setting.stack.checkpoint_copy) {
-    const double weight = q.bytes.master > 0 ? q.bytes.master : q.bytes.parameter;
-    memory[Bucket::checkpoint] = Bytes::of((weight + q.bytes.optimizer) * states);
-  }
+  if (q.setting.stack.checkpoint_copy) memory[Bucket::checkpoint] = q.bytes.checkpoint(states);
   memory[Bucket::fragmentation] = q.numbers.fragmentation_share * q.numbers.memory;
   memory[Bucket::reserved] = q.numbers.memory_reserved;
   return memory;

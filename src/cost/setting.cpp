@@ -1,6 +1,5 @@
 #include "cost/setting.hpp"
 
-#include "base/check.hpp"
 #include "spec/layout_shape.hpp"
 
 namespace celere::cost {
@@ -85,15 +84,8 @@ Result<Numbers> numbers_of(const Setting& setting) {
   return n;
 }
 
-double optimizer_bytes(spec::Optimizer optimizer) {
-  switch (optimizer) {
-    case spec::Optimizer::adamw:
-      return 8;
-    case spec::Optimizer::sgd:
-    case spec::Optimizer::muon:
-      return 4;
-  }
-  CHECK(false);
+double element_bytes(spec::Precision precision) {
+  return precision == spec::Precision::fp32 ? 4 : 2;
 }
 
 layout::Shape shape_of(const Setting& setting, std::int64_t global_batch) {

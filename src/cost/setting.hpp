@@ -46,9 +46,9 @@ struct Numbers {
 // Errors: unknown_value, naming the entry and key.
 Result<Numbers> numbers_of(const Setting& setting);
 
-// Bytes of optimizer state a parameter, beside the fp32 master copy: AdamW two fp32 moments, SGD
-// and Muon one.
-double optimizer_bytes(spec::Optimizer optimizer);
+// Bytes of an element of what travels between operators and ranks: activations stay in 16 bits
+// where products read 8 or 4.
+double element_bytes(spec::Precision precision);
 
 // The counts that layout/legal.hpp asks about.
 layout::Shape shape_of(const Setting& setting, std::int64_t global_batch);

@@ -25,12 +25,6 @@ Keep keep_of(const Layout& layout, int place_in_chunk) {
   return Keep::all;
 }
 
-void add(ParameterShare& sum, const ParameterShare& parameters, int count = 1) {
-  sum.dense += count * parameters.dense;
-  sum.experts += count * parameters.experts;
-  sum.low_precision += count * parameters.low_precision;
-}
-
 void add(StageProfile& profile, const LayerCost& cost, const ParameterShare& parameters, Keep keep,
          int count) {
   const auto k = static_cast<std::size_t>(keep);
@@ -170,13 +164,13 @@ ParameterShare StageModel::parameters_of(const LayerCosts& costs, const Holding&
   for (std::size_t kind = 0; kind < costs.kinds.size(); ++kind) {
     int count = 0;
     for (const int layers : holding.layers[kind]) count += layers;
-    add(sum, costs.parameters[kind], count);
+    sum.add(costs.parameters[kind], count);
   }
-  if (holding.embedding) add(sum, costs.embedding_parameters);
+  if (holding.embedding) sum.add(costs.embedding_parameters);
   if (holding.head) {
-    add(sum, costs.head_parameters);
-    if (holding.embedding) sum.dense -= costs.tied_parameters;
-    if (setting_.model.mtp_layers > 0) add(sum, costs.mtp_parameters);
+    sum.add(costs.head_parameters);
+    if (holding.embedding) sum.dense_others -= costs.tied_parameters;
+    if (setting_.model.mtp_layers > 0) sum.add(costs.mtp_parameters);
   }
   return sum;
 }

@@ -14,9 +14,9 @@ namespace {
 using layout::Layout;
 using layout::Schedule;
 
-constexpr double adamw_traffic = 30;  // bytes a parameter: gradient, master, two moments read; all
-                                      // but the first written, bf16 copy
-constexpr double momentum_traffic = 22;  // the same with one moment
+// Bytes a parameter beside the optimizer's state, which is read and written too: gradient and
+// master read, master and bf16 copy written.
+constexpr double update_traffic = 14;
 constexpr double muon_flop_a_width = 5 * 6;
 
 Seconds bubble(const StageCosts& costs, const Layout& layout) {
@@ -144,8 +144,8 @@ ReplicaTraffic StepModel::replica_traffic(const ParameterShare& share, const Lay
     return collectives_.time(op, Bytes::of(bytes), group).time;
   };
   const auto both = [&](Collective op, double bytes_each) {
-    Seconds sum = time(op, bytes_each * share.dense, groups.shards);
-    if (share.experts > 0) sum += time(op, bytes_each * share.experts, groups.expert_replicas);
+    Seconds sum = time(op, bytes_each * share.dense(), groups.shards);
+    if (share.experts() > 0) sum += time(op, bytes_each * share.experts(), groups.expert_replicas);
     return sum;
   };
   ReplicaTraffic traffic;
@@ -154,19 +154,21 @@ ReplicaTraffic StepModel::replica_traffic(const ParameterShare& share, const Lay
     return traffic;
   }
   // What a product in 8 bits reads may travel in 8 bits.
-  const double low_saves = bytes_.parameter - bytes_.gathered_low;
-  const double low_dense = share.low_precision - share.experts;
-  traffic.gather = time(Collective::all_gather,
-                        bytes_.parameter * share.dense - low_saves * low_dense, groups.shards);
-  if (share.experts > 0) {
+  const auto gathered = [&](double matrices, double others) {
+    return bytes_.gathered_low * matrices + bytes_.parameter * others;
+  };
+  traffic.gather = time(Collective::all_gather, gathered(share.dense_matrices, share.dense_others),
+                        groups.shards);
+  if (share.experts() > 0) {
     traffic.gather +=
-        time(Collective::all_gather, bytes_.gathered_low * share.experts, groups.expert_replicas);
+        time(Collective::all_gather, gathered(share.expert_matrices, share.expert_others),
+             groups.expert_replicas);
   }
   const bool all_reduce = layout.zero_stage == 1 && setting_.stack.zero1_all_reduce;
   traffic.reduce =
       both(all_reduce ? Collective::all_reduce : Collective::reduce_scatter, bytes_.gradient);
   if (layout.shard > 0) {
-    traffic.between = time(Collective::all_reduce, bytes_.gradient * share.dense / layout.shard,
+    traffic.between = time(Collective::all_reduce, bytes_.gradient * share.dense() / layout.shard,
                            groups.shard_replicas);
   }
   return traffic;
@@ -188,20 +190,19 @@ Seconds StepModel::exposed(const ReplicaTraffic& traffic, int zero_stage, double
 }
 
 Seconds StepModel::optimizer_time(const StageProfile& profile, const Layout& layout) const {
-  const ParameterShare& share = profile.parameters;
-  const double shard =
-      layout.zero_stage > 0 ? share.divided(layout.shard_ranks(), layout.expert_dp()) : share.all();
-  const bool adamw = setting_.optimizer == spec::Optimizer::adamw;
-  const Bytes traffic = Bytes::of((adamw ? adamw_traffic : momentum_traffic) * shard);
+  const ParameterShare shard =
+      layout.zero_stage > 0 ? profile.parameters.divided(layout.shard_ranks(), layout.expert_dp())
+                            : profile.parameters;
+  const Bytes traffic = Bytes::of(update_traffic * shard.all()) + 2 * bytes_.optimizer(shard);
   if (layout.offload_optimizer) {
     // Gradients down and parameters up; the host streams its state no faster than the link.
-    const Bytes moved = Bytes::of((bytes_.gradient + bytes_.parameter) * shard);
+    const Bytes moved = Bytes::of((bytes_.gradient + bytes_.parameter) * shard.all());
     return (moved + traffic) / numbers_.host_bandwidth;
   }
   Seconds time = efficiency_.memory(traffic);
   if (setting_.optimizer == spec::Optimizer::muon) {
-    time +=
-        Flops::of(muon_flop_a_width * setting_.model.hidden * shard) / efficiency_.sustained_bf16();
+    time += Flops::of(muon_flop_a_width * setting_.model.hidden * shard.matrices()) /
+            efficiency_.sustained_bf16();
   }
   return time;
 }
@@ -316,17 +317,15 @@ double StepModel::hfu(const Layout& layout, std::int64_t global_batch, Seconds s
 }
 
 Bytes StepModel::checkpoint_share(const StageCosts& costs, const Layout& layout) const {
-  const double each = bytes_.parameter + bytes_.master + bytes_.optimizer;
-  double most = 0;
+  Bytes most;
   for (const StageProfile& profile : costs.profiles) {
-    most = std::max(most, profile.parameters.divided(layout.dp * layout.cp, layout.expert_dp()));
+    most = max(most, bytes_.checkpoint(
+                         profile.parameters.divided(layout.dp * layout.cp, layout.expert_dp())));
   }
-  return Bytes::of(each * most);
+  return most;
 }
 
-Bytes StepModel::checkpoint_bytes() const {
-  return Bytes::of((bytes_.parameter + bytes_.master + bytes_.optimizer) * layers_.parameters());
-}
+Bytes StepModel::checkpoint_bytes() const { return bytes_.checkpoint(layers_.parameters()); }
 
 // All-to-all is fastest where the experts lie on neighbouring ranks, as they do when dp comes
 // before pp; only DualPipe hides it behind the other direction's compute.

@@ -15,9 +15,9 @@
 //              al. 2020]; HSDP: inside the shard group, and an all-reduce of the shards.
 //              stack.dp_overlap of it may hide behind one micro-batch (ZeRO 2: behind all); with
 //              ZeRO 3: max(compute, traffic) + stack.fsdp_exposed_share min(.)
-//   optimizer  AdamW moves 30 bytes a parameter of the rank's shard, SGD and Muon 22 [by count of
-//   reads and writes]; Muon adds
-//              five Newton-Schulz iterations of 6 h FLOP a parameter [Jordan et al. 2024]; on the
+//   optimizer  14 bytes a parameter of the rank's shard and its state twice: 30 with AdamW, 22 with
+//              one moment [by count of reads and writes]; Muon adds five Newton-Schulz iterations
+//              of 6 h FLOP for each parameter in a layer's matrices [Jordan et al. 2024]; on the
 //              host: over its link
 //   jitter     of the slowest of many nodes, stack.jitter_per_doubling [fitted]
 //

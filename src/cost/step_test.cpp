@@ -136,6 +136,56 @@ TEST(Memory, the_copy_of_a_checkpoint_is_weights_and_optimizer) {
                    12 * parameters);
 }
 
+// Muon steps the 4 layers' matrices, 12 x 1,024^2 each, with one moment; the embedding, 2 norms a
+// layer and the last one are AdamW's, with two. A copy of a checkpoint has 4 bytes more of each. Of
+// the job a save writes the parameters in bf16 and in fp32, and that state.
+TEST(Memory, muon_has_one_moment_of_matrices_and_two_of_the_rest) {
+  const double matrices = 4 * 12 * 1024.0 * 1024, others = 4 * 2048 + 8192 * 1024.0 + 1024;
+  const double state = 4 * matrices + 8 * others, parameters = matrices + others;
+  Setting with = setting();
+  with.optimizer = spec::Optimizer::muon;
+  EXPECT_DOUBLE_EQ(model_of(with)->cost({}, 1).memory[Bucket::optimizer].in_base(), state);
+  EXPECT_DOUBLE_EQ(model_of(with)->checkpoint_bytes().in_base(), 6 * parameters + state);
+  layout::Layout l;
+  l.dp = 4;
+  l.zero_stage = 1;
+  with.stack.checkpoint_copy = true;
+  const auto copying = model_of(with);
+  EXPECT_DOUBLE_EQ(copying->cost(l, 4).memory[Bucket::optimizer].in_base(), state / 4);
+  EXPECT_DOUBLE_EQ(copying->cost(l, 4).memory[Bucket::checkpoint].in_base(),
+                   (4 * parameters + state) / 4);
+  EXPECT_DOUBLE_EQ(copying->checkpoint_bytes().in_base(), 4 * parameters + state);
+  const StageCosts stages = copying->stage_costs(copying->layer_costs(LayerSplit::of(l)), l);
+  EXPECT_DOUBLE_EQ(copying->checkpoint_share(stages, l).in_base(), (4 * parameters + state) / 4);
+}
+
+// 8 experts of 3 x 1,024 x 512 in each of four layers are matrices, cut by ep = 2; their biases,
+// 8 (512 + 512 + 1,024), the router's 8 x 1,024 and its 8 biases are not.
+TEST(Memory, muon_has_two_moments_of_routers_and_of_the_biases_of_experts) {
+  Setting with = setting();
+  with.model.activation = spec::Activation::silu_gated;
+  with.model.ffn = 0;
+  with.model.experts = spec::Experts{.count = 8, .top_k = 2, .ffn = 512};
+  with.model.experts->biases = true;
+  with.optimizer = spec::Optimizer::muon;
+  layout::Layout l;
+  l.dp = l.ep = 2;
+  const double matrices = 4 * (4 * 1024.0 * 1024 + 8 * 3 * 1024.0 * 512 / 2);
+  const double others = 4 * (8 * 2048.0 / 2 + 8 * 1024 + 8 + 2048) + 8192 * 1024.0 + 1024;
+  EXPECT_DOUBLE_EQ(model_of(with)->cost(l, 2).memory[Bucket::optimizer].in_base(),
+                   4 * matrices + 8 * others);
+}
+
+// 22 bytes of traffic for each of the matrices and 30 for each of the rest at 1 TB/s; five
+// iterations of 6 x 1,024 FLOP for the matrices alone at 100 TFLOP/s.
+TEST(Step, muon_iterates_on_the_matrices_alone) {
+  const double matrices = 4 * 12 * 1024.0 * 1024, others = 4 * 2048 + 8192 * 1024.0 + 1024;
+  Setting with = setting();
+  with.optimizer = spec::Optimizer::muon;
+  EXPECT_NEAR(model_of(with)->cost({}, 1)[StepPart::optimizer] / 1_ms,
+              (22 * matrices + 30 * others) / 1e9 + 5 * 6 * 1024 * matrices / 100e9, 1e-6);
+}
+
 // Value embeddings of 8,192 words x 8 heads x 128 in the first and the last of four layers, and 500
 // rows of pairs: 2 x 8,388,608 + 512,000 parameters more, and no FLOP. Two layers without and two
 // with; a token reads 2 bytes of the row and moves 4 of what it is added to: 6 x 1,024 in each of
@@ -196,6 +246,35 @@ TEST(Memory, zero_divides_what_its_stage_says) {
 TEST(Memory, activations_are_counted_by_hand) {
   const StepCost cost = model_of(setting())->cost(layout::Layout{}, 1);
   EXPECT_DOUBLE_EQ(cost.memory[Bucket::activations].in_base(), (4 * 32 + 2) * 1024.0 * 1024);
+}
+
+// In fp32 each of those elements has 4 bytes for 2; and what two ranks of a pipeline exchange, h a
+// token, of which four messages lie on a rank.
+TEST(Memory, activations_of_fp32_take_twice_the_bytes) {
+  Setting with = setting();
+  with.precision = spec::Precision::fp32;
+  layout::Layout l;
+  const auto model = model_of(with);
+  EXPECT_DOUBLE_EQ(model->cost(l, 1).memory[Bucket::activations].in_base(),
+                   2 * (4 * 32 + 2) * 1024.0 * 1024);
+  l.pp = 4;
+  EXPECT_DOUBLE_EQ(model->cost(l, 4).memory[Bucket::buffers].in_base(), 4 * 4 * 1024.0 * 1024);
+}
+
+// A norm on queries and keys keeps what it had of both: 2 (h + h) bytes a token and layer more.
+TEST(Memory, norms_of_queries_and_keys_keep_their_inputs) {
+  Setting with = setting();
+  with.model.attention.query_key_norm = true;
+  EXPECT_DOUBLE_EQ(model_of(with)->cost({}, 1).memory[Bucket::activations].in_base(),
+                   (4 * 36 + 2) * 1024.0 * 1024);
+}
+
+// 2^20 logits are 128 rows of 8,192, in bf16: 2 MiB, beside which an MLP of 256 works with less.
+TEST(Memory, a_fused_loss_holds_the_logits_of_a_piece) {
+  Setting with = setting();
+  with.model.ffn = 256;
+  with.stack.fused_loss = true;
+  EXPECT_DOUBLE_EQ(model_of(with)->cost({}, 1).memory[Bucket::working].in_base(), 2 * 128 * 8192.0);
 }
 
 // Four stages of a layer, 8 micro-batches. The last has the head and is the slowest; the others'

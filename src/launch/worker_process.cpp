@@ -43,6 +43,8 @@ std::vector<std::string> worker_environment(int threads) {
       // Freed memory is kept, in huge pages, and no large block is a mapping of its own.
       "GLIBC_TUNABLES=glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=4294967296:"
       "glibc.malloc.trim_threshold=4294967296:glibc.malloc.top_pad=67108864",
+      // MKL frees the copies that its products pack; it would keep some for every size and thread.
+      "MKL_DISABLE_FAST_MM=1",
       // Threads that wait sleep soon: spinning against another process's work made a step thirty
       // times as long.
       "GOMP_SPINCOUNT=20000",

@@ -8,12 +8,10 @@
 // a kernel for every shape that it meets.
 #include "nn/function.hpp"
 #include "nn/products.hpp"
+#include "spec/stack.hpp"
 
 namespace celere::nn {
 namespace {
-
-// A chunk's logits and their gradient stay in the cache that all cores share.
-constexpr std::int64_t chunk_elements = 1 << 20;
 
 constexpr std::int64_t rows_multiple = 64;
 
@@ -36,7 +34,7 @@ struct HeadLoss : Function<HeadLoss> {
     };
     const at::Tensor x = picked(all), targets = picked(all_targets), counted = picked(all_counted);
     const std::int64_t rows = x.size(0), vocab = words.weight->value.size(0);
-    const std::int64_t chunk = std::clamp<std::int64_t>(chunk_elements / vocab, 64, 512);
+    const std::int64_t chunk = spec::fused_loss_rows(vocab);
     const at::Tensor weight = words.weight->compute.detach();
     const at::Tensor weight_t = ready_for_product(weight.t(), rows);
     const at::Tensor gradient = gradient_of(*words.weight);

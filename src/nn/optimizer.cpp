@@ -59,11 +59,6 @@ Optimizer::Piece piece_of(const Parameter& p, const Bucket& bucket) {
           .state = 0};
 }
 
-bool for_muon(const spec::Tensor& tensor) {
-  return tensor.shape.size() >= 2 &&
-         (tensor.type == spec::TensorType::weight || tensor.type == spec::TensorType::expert);
-}
-
 Optimizer::Optimizer(spec::Optimizer kind, const spec::Schedule& schedule, Parameters& parameters,
                      const kernels::Table* table)
     : kind_(kind), schedule_(schedule), parameters_(parameters), table_(table) {
@@ -73,14 +68,14 @@ Optimizer::Optimizer(spec::Optimizer kind, const spec::Schedule& schedule, Param
   std::set<const Bucket*> shared;
   for (const Parameter& p : parameters.all()) {
     const Bucket& bucket = *parameters.buckets()[p.bucket];
-    const bool to_muon = kind == spec::Optimizer::muon && for_muon(p.what);
+    const bool to_muon = kind == spec::Optimizer::muon && p.what.is_layer_matrix();
     if (to_muon && (bucket.shards().size() > 1 || !is_whole(p))) shared.insert(&bucket);
   }
   for (const auto& bucket : parameters.buckets()) {
     if (shared.contains(bucket.get())) shared_.push_back(bucket.get());
   }
   for (const Parameter& p : parameters.all()) {
-    const bool to_muon = kind == spec::Optimizer::muon && for_muon(p.what);
+    const bool to_muon = kind == spec::Optimizer::muon && p.what.is_layer_matrix();
     Piece piece = piece_of(p, *parameters.buckets()[p.bucket]);
     if (piece.count == 0) continue;
     std::int64_t& offset = to_muon ? muon : adamw;

@@ -79,9 +79,6 @@ class Optimizer {
 // The part of a parameter that lies in this rank's shard; count 0: none.
 Optimizer::Piece piece_of(const Parameter& p, const Bucket& bucket);
 
-// A matrix inside the layers, of which Muon takes care.
-bool for_muon(const spec::Tensor& tensor);
-
 // The norm of all gradients together, over all ranks. REQUIRES: they are finished.
 double gradient_norm(const Parameters& parameters, const kernels::Table* table);
 

@@ -65,7 +65,7 @@ void Optimizer::step_shared_matrices(const Bucket& bucket, double rate_factor,
   at::Tensor updates = at::zeros_like(all);
   std::int64_t index = 0;
   for (const Parameter& p : parameters_.all()) {
-    if (parameters_.buckets()[p.bucket].get() != &bucket || !for_muon(p.what)) continue;
+    if (parameters_.buckets()[p.bucket].get() != &bucket || !p.what.is_layer_matrix()) continue;
     const at::Tensor own = all.narrow(0, p.offset, p.count());
     const Placed matrices = placed(p, all.options());
     const Cut cut = cut_of(bucket, parameters_.mesh());

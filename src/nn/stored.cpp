@@ -75,7 +75,7 @@ std::vector<checkpoint::Expected> expected_of(const spec::Model& model, checkpoi
   for (const spec::Tensor& tensor : spec::tensors(model)) {
     out.push_back({tensor.name, type, tensor.shape});
     if (optimizer == nullptr || optimizer->kind() == spec::Optimizer::sgd) continue;
-    if (optimizer->kind() == spec::Optimizer::muon && for_muon(tensor)) {
+    if (optimizer->kind() == spec::Optimizer::muon && tensor.is_layer_matrix()) {
       out.push_back({"momentum." + tensor.name, type, tensor.shape});
       continue;
     }

@@ -134,13 +134,12 @@ void CutSearch::search_stages(Layout layout, const LayerCosts& costs, const Floo
   const std::vector<Pipeline>& pipelines = scene_.pipelines(layout.pp);
   if (pipelines.empty()) return;
   Floor floor = of_split;
-  floor.heaviest = {.dense = infinite, .experts = infinite, .low_precision = 0};
+  floor.heaviest = {infinite, infinite, infinite, infinite};
   double idle = 1;
   for (const Pipeline& pipeline : pipelines) {
     idle = std::min(idle, pipeline.idle_share);
-    const cost::ParameterShare heaviest = scene_.model().heaviest(costs, pipeline.kinds);
-    floor.heaviest.dense = std::min(floor.heaviest.dense, heaviest.dense);
-    floor.heaviest.experts = std::min(floor.heaviest.experts, heaviest.experts);
+    floor.heaviest =
+        cost::ParameterShare::least(floor.heaviest, scene_.model().heaviest(costs, pipeline.kinds));
   }
   const Seconds once = idle * max(Seconds{}, floor.compute.all - floor.slowest);
   const std::vector<Replicas> replicas = replicas_of(layout, floor.slowest, once);

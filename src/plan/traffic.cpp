@@ -13,9 +13,8 @@ const std::vector<ReplicaChoice>& Traffic::choices(const Layout& layout) {
 
 const std::vector<cost::ReplicaTraffic>& Traffic::of(const Layout& layout,
                                                      const cost::ParameterShare& heaviest) {
-  const Key key{
-      layout.pp,      layout.dp,       layout.ep, layout.etp, static_cast<int>(layout.order),
-      heaviest.dense, heaviest.experts};
+  const Key key{layout.pp, layout.dp, layout.ep, layout.etp, static_cast<int>(layout.order),
+                heaviest};
   return traffic_.get(key, [&] { return traffic_of(layout, heaviest); });
 }
 

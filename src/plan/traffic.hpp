@@ -45,7 +45,7 @@ class Traffic {
  private:
   struct Key {
     int pp, dp, ep, etp, order;
-    double dense, experts;
+    cost::ParameterShare heaviest;
     friend auto operator<=>(const Key&, const Key&) = default;
   };
   std::vector<cost::ReplicaTraffic> traffic_of(layout::Layout layout,

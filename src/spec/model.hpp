@@ -147,6 +147,9 @@ struct Tensor {
   int layer = -1;
 
   std::int64_t count() const;
+  // A weight of a product inside a layer: what a product in 8 or 4 bits reads, and what Muon steps.
+  // Embeddings, head, router, norms and biases are not.
+  bool is_layer_matrix() const { return type == TensorType::weight || type == TensorType::expert; }
 };
 
 // Every tensor of the model, in the order of the forward pass. REQUIRES: model.unknown is empty.

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <optional>
 #include <type_traits>
@@ -147,6 +148,11 @@ StackSpread read_spread(const TomlTable& table) {
 }
 
 }  // namespace
+
+std::int64_t fused_loss_rows(std::int64_t vocab) {
+  constexpr std::int64_t logits = 1 << 20;
+  return std::clamp<std::int64_t>(logits / vocab, 64, 512);
+}
 
 std::span<const StackNumber> stack_numbers() { return numbers; }
 

@@ -76,6 +76,10 @@ struct Stack {
   bool known = true;                        // false: the entry for software that nobody measured
 };
 
+// Rows whose logits a fused loss holds at a time, so that a piece's logits and their gradient stay
+// in the cache that all cores share.
+std::int64_t fused_loss_rows(std::int64_t vocab);
+
 // A number of a stack by its key: exactly one of the two members is set.
 struct StackNumber {
   const char* key;

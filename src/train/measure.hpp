@@ -30,6 +30,10 @@ struct MeasureWish {
   std::string folder;  // where a file is written, and removed, to see how fast that is
 };
 
+// A product and its gradient: libtorch makes its threads and its autograd engine when they are
+// first used, and keeps them, so what a process has taken behind it is reserved.
+void compute_once();
+
 // Tells everything but collectives, with the share that is done, and the end. Errors: io, of the
 // folder.
 Status measure_machine(Clock& clock, Files& files, const MeasureWish& wish, const Tell& tell);

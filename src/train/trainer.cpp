@@ -15,7 +15,6 @@ namespace {
 
 const Seconds save_every_default = Seconds::of(60);
 constexpr double smoothing = 0.1;  // of the shown speed
-constexpr std::string_view memory_field = "RssAnon";
 
 const nn::kernels::Table* table_here() {
   const auto capability = nn::kernels::capability_here();
@@ -69,7 +68,6 @@ Trainer::Trainer(Setup setup, TrainerOptions options, World world, const nn::ker
 Trainer::~Trainer() = default;
 
 Result<std::unique_ptr<Trainer>> Trainer::make(Setup setup, TrainerOptions options, World world) {
-  const std::optional<Bytes> memory_before = own_memory(world.files, memory_field);
   ASSIGN_OR_RETURN(tokens::Dataset training,
                    tokens::Dataset::open(world.files, options.corpus,
                                          dataset_options(setup, tokens::Side::training)));
@@ -91,7 +89,6 @@ Result<std::unique_ptr<Trainer>> Trainer::make(Setup setup, TrainerOptions optio
   std::unique_ptr<Trainer> trainer(new Trainer(std::move(setup), std::move(options), world,
                                                table_here(), std::move(training),
                                                std::move(validation)));
-  trainer->memory_before_ = memory_before;
   RETURN_IF_ERROR(trainer->resume());
   RETURN_IF_ERROR(trainer->open_writer());
   return trainer;
@@ -288,10 +285,8 @@ wire::StepMetrics Trainer::metrics_of(const StepResult& result, const GlobalBatc
   if (setup_.product_peak) m.gemm_share = speed * setup_.flops_per_token / *setup_.product_peak;
   m.time_left_s = left / speed_;
   // Freed memory stays with the process (launch/ sets the allocator so): what it has is the most.
-  const std::optional<Bytes> memory = own_memory(world_.files, memory_field);
-  if (memory && memory_before_) {
-    m.memory_max_bytes = static_cast<std::int64_t>((*memory - *memory_before_).in_base());
-  }
+  const std::optional<Bytes> memory = own_memory(world_.files, "RssAnon");
+  if (memory) m.memory_max_bytes = static_cast<std::int64_t>(memory->in_base());
   return m;
 }
 

@@ -123,8 +123,7 @@ class Trainer {
   std::int64_t step_ = 0;        // done
   std::int64_t saved_step_ = 0;  // of the last save that began
   std::int64_t reported_step_ = 0;
-  std::optional<Bytes> memory_before_;  // of the process, when nothing of the training was made
-  Seconds time_before_{};               // of earlier starts
+  Seconds time_before_{};  // of earlier starts
   Instant begin_{};
   Instant saved_at_{};
   std::int64_t validate_every_ = 1;

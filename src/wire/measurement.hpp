@@ -22,7 +22,7 @@ struct MachineMeasured {
   std::string capability;  // "AVX-512 bf16", "AVX-512", "AVX2", "plain"
   std::int64_t threads = 0;
   double memory_bytes = 0;    // of the machine, or what this process may take of it
-  double resident_bytes = 0;  // what the worker takes before it computes anything
+  double resident_bytes = 0;  // what no file backs, of a worker that has computed once
   friend bool operator==(const MachineMeasured&, const MachineMeasured&) = default;
 };
 

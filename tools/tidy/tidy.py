@@ -71,7 +71,9 @@ class Checker:
         begin, indent = None, ""
         for number, line in enumerate(lines, 1):
             opened = re.match(r"^( {0,2})(?! |namespace|class|struct|enum|union|extern|#|//|\}).*\)[^;]*\{$", line)
-            opened = opened or re.match(r"^( {4})[^ ].*\) [^;]*\{$", line) if begin is None else None
+            # The last initialiser of a constructor, whose body ends four blanks further left.
+            opened = opened or re.match(r"^( {0,2}) {4}: .*\)[^;]*\{$", line)
+            opened = opened or re.match(r"^( {4})[^ :].*\) [^;]*\{$", line) if begin is None else None
             if opened and begin is None:
                 begin, indent = number, opened.group(1)
             elif begin is not None and re.match(rf"^{indent}\}}", line):

@@ -61,6 +61,14 @@ class TidyTest(unittest.TestCase):
         self.write("src/layout/thing.cpp", "int long_one() {\n" + "  work();\n" * 69 + "}\n")
         self.sees("a function of 71 lines")
 
+    def test_constructor_ends_at_its_brace(self):
+        thing = "Thing::Thing(int a)\n    : a_(a) {\n" + "  work();\n" * 60 + "}\n"
+        rest = "int other() {\n  for (;;) {\n" + "    work();\n" * 20 + "    }\n}\n"
+        self.write("src/layout/thing.cpp", thing + rest)
+        self.assertEqual(self.faults(), [])
+        self.write("src/layout/thing.cpp", thing.replace("  work();\n", "  work();\n" * 2) + rest)
+        self.sees("a function of 122 lines")
+
     def test_source_that_nothing_builds(self):
         self.write("src/layout/lost_test.cpp", "\n")
         self.sees("no CMakeLists.txt builds this")
