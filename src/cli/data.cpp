@@ -1,8 +1,7 @@
 #include <memory>
 
 #include "base/clock.hpp"
-#include "base/progress.hpp"
-#include "cli/verbs.hpp"
+#include "cli/prepare.hpp"
 #include "report/data_report.hpp"
 #include "spec/run.hpp"
 #include "tokens/build.hpp"
@@ -33,11 +32,8 @@ int run_build(const Flags& flags, const Common& common) {
   const Result<spec::Run> run = run_with_data(*files, flags.run);
   if (!run.ok()) return complain(run.error().text());
   const std::string folder = folder_of(flags, *run);
-  Progress progress(clock, standard_error_terminal(), "building");
-  const Result<tokens::BuildReport> built = tokens::build_corpus(
-      *files, clock, *run->data,
-      {.folder = folder, .threads = 0, .progress = [&](double share) { progress.update(share); }});
-  progress.finish();
+  const Result<tokens::BuildReport> built =
+      corpus_with_progress(*run->data, folder, false, *files, clock);
   if (!built.ok()) return complain(built.error().text());
   return print(common.json ? report::data_build_json(*built, folder)
                            : report::data_build_text(*built, folder));

@@ -5,22 +5,9 @@
 #include "base/progress.hpp"
 #include "calibrate/calibrate.hpp"
 #include "spec/run.hpp"
-#include "tokens/build.hpp"
 
 namespace celere::cli {
 namespace {
-
-Result<std::string> prepare_corpus(const spec::Run& run, bool quiet, Files& files,
-                                   const Clock& clock) {
-  std::string folder = spec::corpus_folder(*run.data, run.name);
-  Progress progress(clock, quiet ? Terminal{} : standard_error_terminal(), "building the corpus");
-  const Result<tokens::BuildReport> built = tokens::build_corpus(
-      files, clock, *run.data,
-      {.folder = folder, .threads = 0, .progress = [&](double share) { progress.update(share); }});
-  progress.finish();
-  if (!built.ok()) return built.error();
-  return folder;
-}
 
 // Measured once, where nobody has yet.
 Status prepare_machine(const Common& common, bool quiet, Files& files, Processes& processes,
@@ -54,6 +41,17 @@ Status copy_tokenizer(const std::string& corpus, const wire::RunDirectory& direc
 
 }  // namespace
 
+Result<tokens::BuildReport> corpus_with_progress(const spec::DataSpec& data,
+                                                 const std::string& folder, bool quiet,
+                                                 Files& files, const Clock& clock) {
+  Progress progress(clock, quiet ? Terminal{} : standard_error_terminal(), "building the corpus");
+  Result<tokens::BuildReport> built = tokens::build_corpus(
+      files, clock, data,
+      {.folder = folder, .threads = 0, .progress = [&](double share) { progress.update(share); }});
+  progress.finish();
+  return built;
+}
+
 Result<Prepared> prepare_training(const Preparation& wish, const Common& common, Files& files,
                                   Processes& processes, Clock& clock) {
   ASSIGN_OR_RETURN(const wire::RunArgument argument, wire::find_run(files, wish.run));
@@ -64,7 +62,8 @@ Result<Prepared> prepare_training(const Preparation& wish, const Common& common,
     RETURN_IF_ERROR(prepare_machine(common, wish.quiet, files, processes, clock));
   }
   Prepared prepared;
-  ASSIGN_OR_RETURN(prepared.corpus, prepare_corpus(run, wish.quiet, files, clock));
+  prepared.corpus = spec::corpus_folder(*run.data, run.name);
+  RETURN_IF_ERROR(corpus_with_progress(*run.data, prepared.corpus, wish.quiet, files, clock));
   if (argument.run_directory.empty()) {
     ASSIGN_OR_RETURN(prepared.directory,
                      wire::make_run_directory(files, wish.runs_folder, run.name, content));

@@ -10,9 +10,15 @@
 #include "base/result.hpp"
 #include "cli/verbs.hpp"
 #include "spec/run.hpp"
+#include "tokens/build.hpp"
 #include "wire/run_directory.hpp"
 
 namespace celere::cli {
+
+// build_corpus() behind a progress line. Errors: its own.
+Result<tokens::BuildReport> corpus_with_progress(const spec::DataSpec& data,
+                                                 const std::string& folder, bool quiet,
+                                                 Files& files, const Clock& clock);
 
 struct Preparation {
   std::string run;  // as given: a run file or a run directory

@@ -2,37 +2,18 @@
 #pragma once
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
-#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "base/files.hpp"
+#include "base/test_folder.hpp"
 #include "infer/generate.hpp"
 #include "nn/decoder.hpp"
 #include "tokens/dataset.hpp"
 
 namespace celere::infer {
-
-// A folder that is gone at the end.
-class TemporaryFolder {
- public:
-  explicit TemporaryFolder(const std::string& name)
-      : path_(testing::TempDir() + "celere-infer-" + name + "-" + std::to_string(::getpid())) {
-    std::filesystem::remove_all(path_);
-    std::filesystem::create_directories(path_);
-  }
-  ~TemporaryFolder() { std::filesystem::remove_all(path_); }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  const std::string& path() const { return path_; }
-  std::string operator/(const std::string& name) const { return path_ + "/" + name; }
-
- private:
-  std::string path_;
-};
 
 // Each look at it is a second later than the one before.
 class TickingClock final : public Clock {

@@ -79,6 +79,18 @@ TEST(SilentErrors, experts_are_summed_over_their_own_replicas) {
   expect_equal(small_mixture(), {.dp = 4, .ep = 2, .etp = 2, .zero_stage = 2});
 }
 
+// What a capacity drops depends on which tokens a rank has. With whole micro-batches on each rank they
+// are the micro-batches of one rank too; where a sequence is cut over tp or cp, they are parts of
+// them, and other choices are dropped.
+TEST(LayoutDependent, a_capacity_is_of_the_tokens_of_a_rank) {
+  spec::Model model = small_mixture();
+  model.experts->capacity = 1.0;
+  expect_equal(model, {.dp = 4, .ep = 4, .zero_stage = 1});
+  expect_equal(model, {.pp = 2, .dp = 2, .ep = 2});
+  const Difference cut = against_one_rank(model, {.cp = 2});
+  EXPECT_GT(cut.worst, 1e-6);
+}
+
 // A sum that is not made is seen: by how much is the tensor's own business, but far above rounding.
 TEST(SilentErrors, a_sum_left_out_is_seen) {
   struct LeftOut {

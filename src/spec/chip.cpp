@@ -134,21 +134,24 @@ Result<Chip> parse_chip(std::string_view toml, std::string name, const CurvesByN
   return chip;
 }
 
-Result<Precision> measured_precision(const Chip& chip) {
-  constexpr double worth_it = 1.2;
+ProductRates product_rates(const Chip& chip) {
   const auto sustained = [&](Precision of) -> const Fact<FlopsPerSecond>& {
     return chip.sustained[static_cast<std::size_t>(of)];
   };
   const auto peak = [&](Arithmetic of) -> const Fact<FlopsPerSecond>& {
     return chip.peak[static_cast<std::size_t>(of)];
   };
-  // A peak and a sustained rate are not of one kind, and their quotient says nothing.
   const bool both = sustained(Precision::fp32).known() && sustained(Precision::bf16).known();
-  const Fact<FlopsPerSecond>& full = both ? sustained(Precision::fp32) : peak(Arithmetic::fp32);
-  const Fact<FlopsPerSecond>& half = both ? sustained(Precision::bf16) : peak(Arithmetic::bf16);
+  if (both) return {.fp32 = sustained(Precision::fp32), .bf16 = sustained(Precision::bf16)};
+  return {.fp32 = peak(Arithmetic::fp32), .bf16 = peak(Arithmetic::bf16)};
+}
+
+Result<Precision> measured_precision(const Chip& chip) {
+  constexpr double worth_it = 1.2;
+  const ProductRates rates = product_rates(chip);
   const std::string user = "precision = \"auto\"";
-  ASSIGN_OR_RETURN(const FlopsPerSecond full_rate, full.needed_for(user));
-  ASSIGN_OR_RETURN(const FlopsPerSecond half_rate, half.needed_for(user));
+  ASSIGN_OR_RETURN(const FlopsPerSecond full_rate, rates.fp32.needed_for(user));
+  ASSIGN_OR_RETURN(const FlopsPerSecond half_rate, rates.bf16.needed_for(user));
   return half_rate.in_base() >= worth_it * full_rate.in_base() ? Precision::bf16 : Precision::fp32;
 }
 

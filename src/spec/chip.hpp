@@ -57,9 +57,16 @@ struct Chip {
   std::vector<CollectiveCurve> collectives;
 };
 
+// What products of fp32 and of bf16 reach, of one kind: those sustained where both are known, else
+// both peaks. A peak and a sustained rate say nothing of each other.
+struct ProductRates {
+  Fact<FlopsPerSecond> fp32, bf16;
+};
+ProductRates product_rates(const Chip& chip);
+
 // Of fp32 and bf16 the one that this chip trains faster in: bf16 where its rate is at least 1.2
-// times that of fp32, which is the safer one. Rates are those sustained where both are known, else
-// both peaks. Errors: unknown_value, by the name of the rate.
+// times that of fp32, which is the safer one, by product_rates(). Errors: unknown_value, by the
+// name of the rate.
 Result<Precision> measured_precision(const Chip& chip);
 
 using CurvesByName = std::function<Result<Curves>(std::string_view name)>;

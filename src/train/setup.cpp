@@ -19,13 +19,6 @@ Error refused(const spec::Run& run, const std::string& key, const std::string& w
   return bad_input(fmt::format("{}: {}", run.place_of(key), why));
 }
 
-std::optional<double> rate(const spec::Chip& chip, spec::Precision precision) {
-  const auto& sustained = chip.sustained[static_cast<std::size_t>(precision)];
-  if (sustained.known()) return sustained.value->in_base();
-  const auto& peak = chip.peak[static_cast<std::size_t>(spec::arithmetic_of(precision))];
-  return peak.known() ? std::optional(peak.value->in_base()) : std::nullopt;
-}
-
 Result<spec::Precision> choose_precision(const spec::Run& run, const spec::Chip& chip) {
   if (run.precision_auto) return spec::measured_precision(chip);
   if (run.precision == spec::Precision::fp32) return run.precision;
@@ -35,13 +28,13 @@ Result<spec::Precision> choose_precision(const spec::Run& run, const spec::Chip&
                                "\"auto\" takes the faster",
                                name_of(run.precision), chip.title));
   }
-  const auto narrow = rate(chip, spec::Precision::bf16), wide = rate(chip, spec::Precision::fp32);
-  if (narrow && wide && *narrow < *wide) {
+  const auto [wide, narrow] = spec::product_rates(chip);
+  if (narrow.known() && wide.known() && *narrow.value < *wide.value) {
     return refused(
         run, "train.precision",
         fmt::format("{} multiplies bf16 at {:.1f} GFLOP/s and fp32 at {:.1f}: write fp32, "
                     "or \"auto\"",
-                    chip.title, *narrow * 1e-9, *wide * 1e-9));
+                    chip.title, narrow.value->in_base() * 1e-9, wide.value->in_base() * 1e-9));
   }
   return run.precision;
 }
@@ -132,6 +125,8 @@ Result<Setup> make_setup(spec::Run run, const spec::Catalog& catalog) {
   layout::Layout layout = spec::layout_of(run.layout);
   layout.micro_batch = static_cast<int>(micro_batch_of(run, layout));
   RETURN_IF_ERROR(check_layout(run, model, layout));
+  const spec::ProductRates rates = spec::product_rates(chip);
+  const auto& rate = precision == spec::Precision::bf16 ? rates.bf16 : rates.fp32;
   Setup setup{.run = std::move(run),
               .model = std::move(model),
               .precision = precision,
@@ -139,7 +134,7 @@ Result<Setup> make_setup(spec::Run run, const spec::Catalog& catalog) {
               .steps = std::move(steps),
               .layout = layout,
               .micro_batch = layout.micro_batch,
-              .product_peak = rate(chip, precision),
+              .product_peak = rate.known() ? std::optional(rate.value->in_base()) : std::nullopt,
               .flops_per_token = 0};
   setup.types.compute = precision == spec::Precision::bf16 ? at::kBFloat16 : at::kFloat;
   setup.flops_per_token = flops_per_token(setup.model, setup.run.sequence);

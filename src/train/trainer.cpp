@@ -231,6 +231,16 @@ bool Trainer::save_due(Instant now) const {
   return now - saved_at_ >= plan.every.value_or(save_every_default);
 }
 
+Result<bool> Trainer::weights_are_finite() const {
+  double bad = 0;
+  for (const auto& bucket : parameters_.buckets()) {
+    // A sum of finite numbers of this size is finite, and one that is not makes it so.
+    if (!std::isfinite(bucket->value_shard().sum().item<double>())) bad += 1;
+  }
+  RETURN_IF_ERROR(nn::sum_over(world_.mesh[layout::Axis::world], std::span(&bad, 1)));
+  return bad == 0;
+}
+
 Status Trainer::save() {
   report_save();
   checkpoint::State state;
@@ -324,6 +334,11 @@ Result<std::optional<Trainer::Wishes>> Trainer::advance(Feeder& feeder,
                    agree({.stop = stop, .save = step_ == end || save_due(now)}));
   if (wishes.save) {
     const Instant before = world_.clock.now();
+    ASSIGN_OR_RETURN(const bool finite, weights_are_finite());
+    if (!finite) {
+      message = fmt::format("a weight is not a number behind step {}; it was not saved", step_);
+      return std::optional<Wishes>();
+    }
     RETURN_IF_ERROR(save());
     metrics.checkpoint_time_s = (world_.clock.now() - before).in_base();
   }
@@ -351,7 +366,16 @@ Result<Outcome> Trainer::run(const std::atomic<bool>& stop) {
     }
     wishes = *next;
   }
-  if (saved_step_ != step_) RETURN_IF_ERROR(save());
+  if (saved_step_ != step_) {
+    ASSIGN_OR_RETURN(const bool finite, weights_are_finite());
+    if (!finite) {
+      const std::string message =
+          fmt::format("a weight is not a number behind step {}; it was not saved", step_);
+      world_.recorder.event("not_finite", {{"step", step_}, {"message", message}}, true);
+      return Outcome{Ended::not_finite, step_, message};
+    }
+    RETURN_IF_ERROR(save());
+  }
   const std::optional<checkpoint::SaveReport> last = writer_->wait();
   report_save();
   if (last && last->failed) return *last->failed;

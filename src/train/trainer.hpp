@@ -94,12 +94,15 @@ class Trainer {
   Result<double> counted_of(const GlobalBatch& batch) const;
   Result<double> validation_loss();
   bool save_due(Instant now) const;
+  // On all ranks.
+  Result<bool> weights_are_finite() const;
   struct Wishes {
     bool stop = false, save = false;
   };
   // What any rank wishes, or of saving the first.
   Result<Wishes> agree(Wishes own) const;
-  // A step and what follows it; nothing where a number was not finite.
+  // A step and what follows it; nothing where a number was not finite. Weights that are not are not
+  // saved.
   Result<std::optional<Wishes>> advance(Feeder& feeder, const std::atomic<bool>& stop,
                                         std::int64_t end, std::string& message);
   void tell_start();

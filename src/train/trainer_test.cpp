@@ -115,6 +115,22 @@ TEST_F(TrainerTest, stops_at_what_is_not_a_number) {
   EXPECT_EQ(newest.checkpoint->manifest().step, 4);
 }
 
+// A rate that throws a weight beyond all numbers in the very step behind which a save is due: the
+// loss and the gradient of that step were fine, but what it made is not saved.
+TEST_F(TrainerTest, weights_that_are_no_numbers_are_not_saved) {
+  spec::Run run = parsed(1280, 0.01);
+  (void)train("weights", run, 7);
+  run.schedule.learning_rate = run.schedule.embedding_learning_rate = 1e38;
+  run.schedule.muon.learning_rate = 1e38;
+  run.schedule.weight_decay = 1e3;
+  const Training t = train("weights", run, 8);
+  EXPECT_EQ(t.outcome.ended, Ended::not_finite);
+  EXPECT_THAT(t.outcome.message, testing::HasSubstr("behind step 8; it was not saved"));
+  const auto newest = checkpoint::newest_good(*storage_, folder_ + "/weights/checkpoints");
+  ASSERT_TRUE(newest.checkpoint);
+  EXPECT_EQ(newest.checkpoint->manifest().step, 7);
+}
+
 // Micro-batches are a matter of memory: with 3 + 3 + 2 sequences or all 8 at once the loss is the
 // same but for rounding.
 TEST_F(TrainerTest, micro_batches_do_not_change_the_loss) {
