@@ -1,4 +1,5 @@
-// Processes that write one checkpoint together: each its own shard, one of them (rank 0) the manifest.
+// Processes that write one checkpoint together: each its own shard, one of them (rank 0) the
+// manifest.
 #pragma once
 
 #include <string>

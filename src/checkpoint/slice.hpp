@@ -43,9 +43,9 @@ bool lies_within(const Slice& slice, const Shape& shape);
 // What both hold; nothing where that is empty. REQUIRES: equally many dimensions.
 std::optional<Slice> intersection(const Slice& a, const Slice& b);
 
-// The boxes that `count` neighbours from `begin` on are, in row-major order of the shape; they lie one
-// behind the other as the run does. No more than 2 d - 1 of d dimensions. REQUIRES: the run lies in
-// the shape, which has a dimension.
+// The boxes that `count` neighbours from `begin` on are, in row-major order of the shape; they lie
+// one behind the other as the run does. No more than 2 d - 1 of d dimensions. REQUIRES: the run
+// lies in the shape, which has a dimension.
 std::vector<Slice> boxes_of_run(const Shape& shape, std::int64_t begin, std::int64_t count);
 
 // The slices are disjoint and together all of the shape. Each lies_within(shape).

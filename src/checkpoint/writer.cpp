@@ -155,7 +155,8 @@ Result<std::vector<Shard>> heard(const std::vector<std::string>& all) {
   for (std::size_t rank = 0; rank < all.size(); ++rank) {
     if (!all[rank].starts_with('+')) {
       const std::string why = all[rank].empty() ? "said nothing" : all[rank].substr(1);
-      return Error{ErrorCode::io, all.size() == 1 ? why : fmt::format("rank {}: {}", rank, why), {}};
+      return Error{
+          ErrorCode::io, all.size() == 1 ? why : fmt::format("rank {}: {}", rank, why), {}};
     }
     ASSIGN_OR_RETURN(Shard shard, parse_shard(std::string_view(all[rank]).substr(1)));
     shards.push_back(std::move(shard));

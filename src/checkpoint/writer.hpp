@@ -13,8 +13,8 @@
 // never removed: a person decides about it.
 //
 // Several processes write one checkpoint together (peers.hpp): each its shard, then rank 0 the
-// manifest; what fails in one fails in all. No one else writes here meanwhile (wire/run_directory.hpp
-// has the lock).
+// manifest; what fails in one fails in all. No one else writes here meanwhile
+// (wire/run_directory.hpp has the lock).
 #pragma once
 
 #include <condition_variable>
@@ -58,8 +58,8 @@ struct SaveReport {
 
 class CheckpointWriter {
  public:
-  // Makes the folder and removes what killed saves left in it. Clock, storage and peers must outlive
-  // the writer. Errors: io.
+  // Makes the folder and removes what killed saves left in it. Clock, storage and peers must
+  // outlive the writer. Errors: io.
   static Result<std::unique_ptr<CheckpointWriter>> open(WriterOptions options, const Clock& clock,
                                                         Storage& storage, Peers& peers);
   // For a process alone.

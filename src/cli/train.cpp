@@ -8,9 +8,9 @@
 #include "base/progress.hpp"
 #include "cli/prepare.hpp"
 #include "cli/verbs.hpp"
-#include "spec/layout_wish.hpp"
 #include "launch/local_ranks.hpp"
 #include "report/train_report.hpp"
+#include "spec/layout_wish.hpp"
 
 namespace celere::cli {
 namespace {
@@ -31,7 +31,8 @@ int exit_code_of(const launch::RanksEnded& ended, int ranks) {
   const std::string errors = ended.errors.substr(0, ended.errors.find_last_not_of('\n') + 1);
   if (ending.code == exit_fine || ending.code == exit_no) return *ending.code;
   if (ranks == 1 && ending.code == exit_wrong) return complain(errors);
-  const std::string who = ranks == 1 ? "the worker" : fmt::format("rank {} of {}", ended.rank, ranks);
+  const std::string who =
+      ranks == 1 ? "the worker" : fmt::format("rank {} of {}", ended.rank, ranks);
   const std::string how = ending.code == exit_wrong ? "" : " ended with " + written(ending);
   return complain(fmt::format("{}{}{}{}", who, how, errors.empty() ? "" : ": ", errors));
 }
@@ -86,16 +87,16 @@ int run_train(const Flags& flags, const Common& common) {
     print(text);
     std::fflush(stdout);
   };
-  const auto ended = launch::run_ranks({*processes, *files, clock}, command, interrupts,
-                                       [&](const launch::WorkerMessage& message) {
-    if (common.json) return stays(message.line + "\n");
-    if (const auto* step = std::get_if<wire::StepMetrics>(&message.what)) {
-      report.hear(*step);
-      stays(report.step_line());
-      return live.show(report.live_line());
-    }
-    stays(report.hear(std::get<wire::Event>(message.what)));
-  });
+  const auto ended = launch::run_ranks(
+      {*processes, *files, clock}, command, interrupts, [&](const launch::WorkerMessage& message) {
+        if (common.json) return stays(message.line + "\n");
+        if (const auto* step = std::get_if<wire::StepMetrics>(&message.what)) {
+          report.hear(*step);
+          stays(report.step_line());
+          return live.show(report.live_line());
+        }
+        stays(report.hear(std::get<wire::Event>(message.what)));
+      });
   live.finish();
   if (!ended.ok()) return complain(ended.error().text());
   const int code = exit_code_of(*ended, *ranks);

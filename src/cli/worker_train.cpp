@@ -38,10 +38,10 @@ Result<Ranks> meet(const Flags& flags, const train::Setup& setup) {
                                               {.rank = flags.rank,
                                                .kv_heads = setup.model.attention.kv_heads,
                                                .interface = "lo"}));
-  ASSIGN_OR_RETURN(ranks.writers, nn::ProcessGroup::make(meeting, {.name = "writers",
-                                                                   .rank = flags.rank,
-                                                                   .size = count,
-                                                                   .interface = "lo"}));
+  ASSIGN_OR_RETURN(
+      ranks.writers,
+      nn::ProcessGroup::make(
+          meeting, {.name = "writers", .rank = flags.rank, .size = count, .interface = "lo"}));
   return ranks;
 }
 
@@ -66,11 +66,11 @@ Result<train::Outcome> train_here(const Flags& flags) {
   train::RankPeers peers(ranks.writers);
   train::Recorder recorder = train::Recorder::silent(clock);
   if (flags.rank == 0) {
-    ASSIGN_OR_RETURN(recorder, train::Recorder::open(*files, clock, directory,
-                                                     [](const std::string& line) {
-                                                       std::printf("%s\n", line.c_str());
-                                                       std::fflush(stdout);
-                                                     }));
+    ASSIGN_OR_RETURN(recorder,
+                     train::Recorder::open(*files, clock, directory, [](const std::string& line) {
+                       std::printf("%s\n", line.c_str());
+                       std::fflush(stdout);
+                     }));
   }
   ASSIGN_OR_RETURN(
       const std::unique_ptr<train::Trainer> trainer,

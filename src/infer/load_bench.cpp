@@ -52,7 +52,7 @@ void load(benchmark::State& state) {
     const LoadedModel loaded =
         *load_model(*storage, catalog, {.directory = directory, .checkpoint = ""});
     state.PauseTiming();
-    const at::Tensor& weights = loaded.parameters->flat_values();
+    const at::Tensor weights = loaded.parameters->copied_values();
     sum = weights.sum(at::kDouble).item<double>();
     bytes = static_cast<double>(weights.nbytes());
     state.ResumeTiming();

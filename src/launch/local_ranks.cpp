@@ -20,8 +20,8 @@ class Meeting {
  public:
   static Result<Meeting> make() {
     const char* base = std::getenv("TMPDIR");
-    std::string pattern = std::string(base != nullptr && *base != '\0' ? base : "/tmp") +
-                          "/celere-meeting-XXXXXX";
+    std::string pattern =
+        std::string(base != nullptr && *base != '\0' ? base : "/tmp") + "/celere-meeting-XXXXXX";
     if (mkdtemp(pattern.data()) == nullptr) {
       return Error{ErrorCode::io, pattern + ": cannot be made, and ranks meet there", {}};
     }
@@ -100,8 +100,8 @@ Result<RanksEnded> run_ranks(const LaunchWorld& world, const LocalRanks& ranks,
     command.threads = ranks.threads > 0 ? ranks.threads : std::max(1, cores / ranks.count);
     command.arguments = ranks.arguments;
     if (ranks.count > 1) {
-      command.arguments.insert(command.arguments.end(), {"--rank", std::to_string(rank),
-                                                         "--meeting", meeting.file()});
+      command.arguments.insert(command.arguments.end(),
+                               {"--rank", std::to_string(rank), "--meeting", meeting.file()});
     }
     ASSIGN_OR_RETURN(WorkerProcess worker,
                      WorkerProcess::start(world.processes, world.files, command));

@@ -22,7 +22,8 @@ struct LocalRanks {
   std::vector<std::string> arguments;  // of the worker, beside rank and meeting
 };
 
-// How a training ended, by the rank that counts: the first that ended otherwise than well, or rank 0.
+// How a training ended, by the rank that counts: the first that ended otherwise than well, or rank
+// 0.
 struct RanksEnded {
   int rank = 0;
   Ending ending;
@@ -36,9 +37,9 @@ struct LaunchWorld {
   Clock& clock;
 };
 
-// Until all have ended. Rank 0's messages go to `hear`. When `interrupts` becomes one all are asked to
-// stop, saved; when it becomes two they are killed. Errors: not_found, io, where one does not start;
-// corrupt, where rank 0 says what is no message.
+// Until all have ended. Rank 0's messages go to `hear`. When `interrupts` becomes one all are asked
+// to stop, saved; when it becomes two they are killed. Errors: not_found, io, where one does not
+// start; corrupt, where rank 0 says what is no message.
 Result<RanksEnded> run_ranks(const LaunchWorld& world, const LocalRanks& ranks,
                              const std::atomic<int>& interrupts,
                              const std::function<void(const WorkerMessage&)>& hear);

@@ -61,7 +61,8 @@ TEST_F(RanksTest, hears_all_lines) {
 // The first wish to stop is a SIGTERM to all, which these answer; they wait for nothing else.
 TEST_F(RanksTest, passes_a_wish_to_stop_on) {
   stops_ = true;
-  const RanksEnded ended = run(2, R"(trap 'exit 0' TERM; test $1 = 0 && echo '{"kind":"step","step":1}'
+  const RanksEnded ended =
+      run(2, R"(trap 'exit 0' TERM; test $1 = 0 && echo '{"kind":"step","step":1}'
                                      while :; do sleep 0.05; done)");
   EXPECT_TRUE(ended.ending.fine());
 }

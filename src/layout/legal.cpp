@@ -96,11 +96,11 @@ Broken broken_replicas(const Layout& l, const Shape& s) {
   } else if (l.recompute_layers != 0) {
     return Illegal::recompute_layers;
   }
+  if (l.order != RankOrder::tp_cp_dp_pp && (l.pp == 1 || l.dp == 1)) return Illegal::order_same;
+  if (l.ranks() > s.gpus) return Illegal::ranks;
   if (l.sequence_parallel && !divides(l.tp, l.micro_batch * s.sequence / l.cp)) {
     return Illegal::sp_rows;
   }
-  if (l.order != RankOrder::tp_cp_dp_pp && (l.pp == 1 || l.dp == 1)) return Illegal::order_same;
-  if (l.ranks() > s.gpus) return Illegal::ranks;
   return std::nullopt;
 }
 
@@ -205,8 +205,7 @@ std::string explain(Illegal rule, const Layout& l, const Shape& s) {
     case Illegal::tp_ffn:
       return not_divided("tp", l.tp, s.ffn, "columns of the MLP");
     case Illegal::sp_rows:
-      return not_divided("tp", l.tp, l.micro_batch * s.sequence / l.cp,
-                         "tokens of a micro-batch");
+      return not_divided("tp", l.tp, l.micro_batch * s.sequence / l.cp, "tokens of a micro-batch");
     case Illegal::etp_ffn:
       return not_divided("etp", l.etp, s.expert_ffn, "columns of an expert");
     case Illegal::ep_experts:

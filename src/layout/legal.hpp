@@ -55,11 +55,11 @@ enum class Illegal : std::uint8_t {
   shard_without_zero,
   shard_ranks,       // shard does not divide dp * cp, or is all of it (write 0)
   recompute_layers,  // some: between 1 and the layers of a chunk less one; otherwise 0
-  sp_rows,           // tp does not divide the tokens of a micro-batch that a rank of cp has
   order_same,        // both orders are one where pp or dp is 1
   ranks,             // more ranks than GPUs
+  sp_rows,           // tp does not divide the tokens of a micro-batch that a rank of cp has
 };
-inline constexpr int illegal_count = static_cast<int>(Illegal::ranks) + 1;
+inline constexpr int illegal_count = static_cast<int>(Illegal::sp_rows) + 1;
 
 // The first rule that the layout breaks, in the order of the enumeration; nothing where it is
 // legal.

@@ -30,16 +30,16 @@ Place place_of(const Layout& layout, std::int64_t rank);
 enum class Axis : std::uint8_t {
   tp,
   cp,
-  sequence,         // tp x cp: the parts of one sequence
-  replicas,         // cp x dp
-  shards,           // of replicas, those that hold a shard each
-  shard_replicas,   // of replicas, those that hold the same shard
-  kv_replicas,      // of tp, those that hold the same key-value heads
+  sequence,        // tp x cp: the parts of one sequence
+  replicas,        // cp x dp
+  shards,          // of replicas, those that hold a shard each
+  shard_replicas,  // of replicas, those that hold the same shard
+  kv_replicas,     // of tp, those that hold the same key-value heads
   etp,
   ep,
   expert_replicas,
   pp,
-  ends,             // the first and the last stage of one pipeline: tied embeddings
+  ends,  // the first and the last stage of one pipeline: tied embeddings
   world,
 };
 inline constexpr int axis_count = 13;

@@ -49,8 +49,15 @@ TEST(Place, members_are_those_that_groups_describes) {
   for (const RankOrder order : {RankOrder::tp_cp_dp_pp, RankOrder::tp_cp_pp_dp}) {
     for (const int shard : {0, 2, 6}) {
       for (const int etp : {1, 2}) {
-        const Layout l{.tp = 2, .cp = 2, .pp = 2, .dp = 6, .ep = 2, .etp = etp,
-                       .zero_stage = shard > 0 ? 1 : 0, .shard = shard, .order = order};
+        const Layout l{.tp = 2,
+                       .cp = 2,
+                       .pp = 2,
+                       .dp = 6,
+                       .ep = 2,
+                       .etp = etp,
+                       .zero_stage = shard > 0 ? 1 : 0,
+                       .shard = shard,
+                       .order = order};
         const Groups groups = groups_of(l);
         for (int rank = 0; rank < l.ranks(); ++rank) {
           for (const auto& [axis, shape] :

@@ -46,8 +46,7 @@ AttentionBlock::AttentionBlock(const spec::Model& model, const Parameters& param
     return;
   }
   const auto rotated = turns ? std::lround(a.rope_share * a.head_dim) / 2 * 2 : 0;
-  q_rotary_ = {q_norm,  model.norm_epsilon, heads_,    a.head_dim,
-               rotated, angles.cosine,      angles.sine};
+  q_rotary_ = {q_norm, model.norm_epsilon, heads_, a.head_dim, rotated, angles.cosine, angles.sine};
   k_rotary_ = q_rotary_;
   k_rotary_.norm = k_norm;
   k_rotary_.heads = kv_heads_;

@@ -14,8 +14,8 @@ void release(const at::Tensor& tensor) {
   c10::StorageImpl* storage = tensor.storage().unsafeGetStorageImpl();
   storage->set_data_ptr_noswap(storage->allocator()->allocate(0));
 }
-// The same memory, whose changes autograd does not count: what a graph saved of it is valid again as
-// soon as the same values are back.
+// The same memory, whose changes autograd does not count: what a graph saved of it is valid again
+// as soon as the same values are back.
 at::Tensor uncounted(const at::Tensor& tensor) { return tensor.variable_data(); }
 bool is_released(const at::Tensor& tensor) { return tensor.storage().data() == nullptr; }
 void restore(const at::Tensor& tensor) {

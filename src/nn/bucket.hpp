@@ -87,13 +87,13 @@ class Bucket {
   int zero_ = 0;
   std::int64_t size_ = 0, shard_size_ = 0;
   bool counts_here_ = true;
-  const ProcessGroup* shards_;            // one rank where nothing is sharded
-  const ProcessGroup* replicas_;          // all ranks that hold the whole
-  const ProcessGroup* shard_replicas_;    // of those, that hold this shard
-  const ProcessGroup* parts_ = nullptr;   // over which gradients are parts of a sum
+  const ProcessGroup* shards_;           // one rank where nothing is sharded
+  const ProcessGroup* replicas_;         // all ranks that hold the whole
+  const ProcessGroup* shard_replicas_;   // of those, that hold this shard
+  const ProcessGroup* parts_ = nullptr;  // over which gradients are parts of a sum
   const ProcessGroup* ends_ = nullptr;
   at::Tensor values_, gradients_, copies_, value_shard_, gradient_shard_;
-  at::Tensor scattered_;                  // where a sum arrives that is added to gradient_shard_
+  at::Tensor scattered_;  // where a sum arrives that is added to gradient_shard_
   at::Tensor published_;
   std::optional<Pending> gather_, reduction_, publication_;
 };

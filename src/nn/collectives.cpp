@@ -66,10 +66,8 @@ struct Exchange : Function<Exchange> {
   static variable_list backward(AutogradContext* context, const variable_list& gradients) {
     const Rows to = context->saved_data["to"].toIntVector();
     const Rows from = context->saved_data["from"].toIntVector();
-    return {exchanged(gradients[0], from, to, *remembered<ProcessGroup>(context, "group")),
-            {},
-            {},
-            {}};
+    return {
+        exchanged(gradients[0], from, to, *remembered<ProcessGroup>(context, "group")), {}, {}, {}};
   }
 };
 
@@ -91,8 +89,8 @@ Status guarded(const std::function<void()>& function) {
 
 Status sum_over(const ProcessGroup& group, std::span<double> numbers) {
   if (group.size() == 1) return Done{};
-  const at::Tensor sums = at::from_blob(
-      numbers.data(), {static_cast<std::int64_t>(numbers.size())}, at::kDouble);
+  const at::Tensor sums =
+      at::from_blob(numbers.data(), {static_cast<std::int64_t>(numbers.size())}, at::kDouble);
   return group.all_reduce_sum(sums).wait();
 }
 

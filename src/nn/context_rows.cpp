@@ -14,8 +14,7 @@ at::Tensor context_positions(std::int64_t length, int ranks, int rank) {
 
 Batch context_rows(const Batch& batch, int ranks, int rank) {
   if (ranks == 1) return batch;
-  const at::Tensor own =
-      context_positions(batch.length, ranks, rank).to(batch.tokens.device());
+  const at::Tensor own = context_positions(batch.length, ranks, rank).to(batch.tokens.device());
   const auto cut = [&](const at::Tensor& rows) {
     if (!rows.defined()) return rows;
     return rows.view({batch.sequences, batch.length}).index_select(1, own).flatten();

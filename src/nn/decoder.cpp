@@ -125,9 +125,8 @@ PartResult Decoder::run(const Batch& batch, const at::Tensor& stream, LossScale 
   }
   for (std::size_t i = 0; i < layers_.size(); ++i) {
     const int index = part_.first + static_cast<int>(i);
-    state = around(index, state, [this, i, batch](const Tensors& in) {
-      return through(layers_[i], in, batch);
-    });
+    state = around(index, state,
+                   [this, i, batch](const Tensors& in) { return through(layers_[i], in, batch); });
     if (state.size() < 3) continue;
     at::Tensor& sum = out.losses.balance;
     const at::Tensor balance = state[2] * scale.balance;

@@ -5,7 +5,8 @@
 //
 // Written in nn/ops alone, so that the same file serves every type, device and layout; it knows
 // nothing of parallelism. A decoder may be a part of a model (some layers, with or without the
-// embedding and the head), and others may stand around its units. Multi-token prediction modules hold their weights and take no part in the step yet.
+// embedding and the head), and others may stand around its units. Multi-token prediction modules
+// hold their weights and take no part in the step yet.
 #pragma once
 
 #include <functional>
@@ -54,8 +55,9 @@ class Around {
 
 // What a part makes of a micro-batch.
 struct PartResult {
-  at::Tensor stream;  // [rows, hidden] of the master type, for the part behind; undefined with a head
-  Losses losses;      // head: undefined without one. balance: of the part's layers
+  at::Tensor
+      stream;     // [rows, hidden] of the master type, for the part behind; undefined with a head
+  Losses losses;  // head: undefined without one. balance: of the part's layers
 };
 
 class Decoder {

@@ -4,11 +4,11 @@
 //   out = sum over choices of scale p / (sum of p over the choices) expert(x)
 //
 // The router computes in float. Without a capacity no token is dropped; with one, an expert takes
-// its first capacity * tokens * k / experts choices, in the order of the tokens; the tokens are those
-// of one rank, so what is dropped depends on the layout.
+// its first capacity * tokens * k / experts choices, in the order of the tokens; the tokens are
+// those of one rank, so what is dropped depends on the layout.
 //
-// Experts on other ranks: rows travel to where their expert is, over ep; there the ranks of etp have
-// a part of each expert and all of them need all rows; and what comes out travels back.
+// Experts on other ranks: rows travel to where their expert is, over ep; there the ranks of etp
+// have a part of each expert and all of them need all rows; and what comes out travels back.
 #pragma once
 
 #include <vector>
@@ -35,8 +35,8 @@ struct RouterWords {
   const spec::Experts* experts = nullptr;
 };
 
-// x [tokens, hidden] of the compute type. The balance loss is that of the whole micro-batch, of which
-// each rank tells its part.
+// x [tokens, hidden] of the compute type. The balance loss is that of the whole micro-batch, of
+// which each rank tells its part.
 Routing route(const at::Tensor& x, const RouterWords& words, const Ops& ops);
 
 struct ExpertWords {

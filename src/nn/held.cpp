@@ -36,8 +36,7 @@ Held held_part(const spec::Tensor& tensor, const spec::Model& model, const layou
   if (tensor.shard.ep >= 0) {
     cut(held.slice, tensor.shard.ep, place.ep, l.ep);
     cut(held.slice, tensor.shard.etp, place.etp, l.etp);
-    held.sharing =
-        l.etp > 1 && tensor.shard.etp < 0 ? Sharing::expert_parts : Sharing::expert;
+    held.sharing = l.etp > 1 && tensor.shard.etp < 0 ? Sharing::expert_parts : Sharing::expert;
     return held;
   }
   if (tensor.shard.tp < 0) {

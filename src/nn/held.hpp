@@ -14,11 +14,11 @@
 namespace celere::nn {
 
 enum class Sharing : std::uint8_t {
-  split,   // over tp: no two ranks of it hold the same
-  kv,      // over tp, with neighbours that hold the same: their gradients are parts of a sum
-  parts,   // the same on all ranks of tp, whose gradients are parts of a sum
-  alike,   // the same on all ranks of tp, and so are its gradients
-  expert,  // over ep and etp
+  split,         // over tp: no two ranks of it hold the same
+  kv,            // over tp, with neighbours that hold the same: their gradients are parts of a sum
+  parts,         // the same on all ranks of tp, whose gradients are parts of a sum
+  alike,         // the same on all ranks of tp, and so are its gradients
+  expert,        // over ep and etp
   expert_parts,  // over ep; the same on all ranks of etp, whose gradients are parts of a sum
 };
 

@@ -24,13 +24,12 @@ class GroupMaker {
   Result<ProcessGroup> make(std::string_view what, const std::vector<int>& ranks) const {
     const auto own = std::find(ranks.begin(), ranks.end(), member_.rank);
     CHECK(own != ranks.end());
-    return ProcessGroup::make(meeting_,
-                              {.name = fmt::format("{} {}", what, fmt::join(ranks, ",")),
-                               .rank = static_cast<int>(own - ranks.begin()),
-                               .size = static_cast<int>(ranks.size()),
-                               .device = member_.device,
-                               .interface = member_.interface,
-                               .patience = member_.patience});
+    return ProcessGroup::make(meeting_, {.name = fmt::format("{} {}", what, fmt::join(ranks, ",")),
+                                         .rank = static_cast<int>(own - ranks.begin()),
+                                         .size = static_cast<int>(ranks.size()),
+                                         .device = member_.device,
+                                         .interface = member_.interface,
+                                         .patience = member_.patience});
   }
 
  private:

@@ -1,7 +1,8 @@
 // The ranks of one training as this rank sees them: its place in the layout, and the group of each
 // axis (layout/place.hpp), whose members are found at a Meeting.
 //
-// Axes with the same members share one group. A Mesh of one rank needs no Meeting and costs nothing.
+// Axes with the same members share one group. A Mesh of one rank needs no Meeting and costs
+// nothing.
 #pragma once
 
 #include <array>

@@ -182,8 +182,7 @@ at::Tensor Ops::attend(const at::Tensor& q, const at::Tensor& k, const at::Tenso
                        ? attend_context(in[0], in[1], in[2], start, length, words)
                        : attend_here(in[0], in[1], in[2], start, length, words)};
   };
-  const bool again =
-      mesh_ != nullptr && mesh_->layout().recompute == layout::Recompute::selective;
+  const bool again = mesh_ != nullptr && mesh_->layout().recompute == layout::Recompute::selective;
   return again ? rerun({q, k, v}, attend_now)[0] : attend_now({q, k, v})[0];
 }
 

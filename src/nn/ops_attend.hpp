@@ -5,8 +5,8 @@
 
 namespace celere::nn {
 
-// [sequences x length, heads dim] with the heads before the positions, keys repeated for the queries
-// that share them: [sequences, words.heads, length, dim].
+// [sequences x length, heads dim] with the heads before the positions, keys repeated for the
+// queries that share them: [sequences, words.heads, length, dim].
 at::Tensor heads_first(const at::Tensor& x, std::int64_t length, std::int64_t heads,
                        const AttentionWords& words);
 

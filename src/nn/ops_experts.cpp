@@ -222,8 +222,8 @@ std::vector<std::int64_t> all_counts(const std::vector<std::int64_t>& own,
                                      at::Device device) {
   const at::Tensor mine = at::tensor(own, at::kLong).to(device);
   const std::int64_t ranks = group.size();
-  at::Tensor out = at::empty({to_each_its_part ? mine.numel() : mine.numel() * ranks},
-                             mine.options());
+  at::Tensor out =
+      at::empty({to_each_its_part ? mine.numel() : mine.numel() * ranks}, mine.options());
   finish(to_each_its_part ? group.all_to_all(out, mine) : group.all_gather(out, mine));
   out = out.cpu();
   const std::int64_t* data = out.const_data_ptr<std::int64_t>();
@@ -256,9 +256,7 @@ at::Tensor over_tensor_ranks(const Ops& ops, const at::Tensor& rows,
   const at::Tensor parts =
       mix_local(ops, gathered, sorted_by_expert(all, std::int64_t{sources} * etp.size(), weights),
                 etp.rank() == 0 || words.w2_bias == nullptr ? words : words_without_bias);
-  return exchange(parts, own, of_rank, etp)
-      .view({etp.size(), rows.size(0), rows.size(1)})
-      .sum(0);
+  return exchange(parts, own, of_rank, etp).view({etp.size(), rows.size(0), rows.size(1)}).sum(0);
 }
 
 at::Tensor mix_over_ranks(const Ops& ops, const at::Tensor& x, const Routing& routing,
@@ -280,8 +278,8 @@ at::Tensor mix_over_ranks(const Ops& ops, const at::Tensor& x, const Routing& ro
 
 at::Tensor mix_experts(const Ops& ops, const at::Tensor& x, const Routing& routing,
                        const ExpertWords& words) {
-  if (ops.mesh() != nullptr && ((*ops.mesh())[layout::Axis::ep].size() > 1 ||
-                                (*ops.mesh())[layout::Axis::etp].size() > 1)) {
+  if (ops.mesh() != nullptr &&
+      ((*ops.mesh())[layout::Axis::ep].size() > 1 || (*ops.mesh())[layout::Axis::etp].size() > 1)) {
     ExpertWords without_bias = words;
     without_bias.w2_bias = nullptr;
     return mix_over_ranks(ops, x, routing, words, without_bias);

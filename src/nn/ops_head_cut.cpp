@@ -1,5 +1,6 @@
-// The head where each rank of tp has a range of the vocabulary: the cross-entropy needs three numbers
-// of a row from all of them, never the row [Megatron-LM's vocabulary parallel cross-entropy].
+// The head where each rank of tp has a range of the vocabulary: the cross-entropy needs three
+// numbers of a row from all of them, never the row [Megatron-LM's vocabulary parallel
+// cross-entropy].
 //
 //   m = max over ranks of max logit     z = sum over ranks of sum exp(logit - m)
 //   loss = log z + m - (target's logit, from the rank that has it)
@@ -86,8 +87,7 @@ at::Tensor Ops::head_loss_cut(const at::Tensor& x, const HeadWords& words,
                               double scale) const {
   const at::Tensor rows = enter(x).to(types_.compute).contiguous();
   return CutHeadLoss::apply(rows, words.weight->value, words, targets, counted, scale,
-                            c10::GradMode::is_enabled(), types_,
-                            &(*mesh_)[layout::Axis::tp]);
+                            c10::GradMode::is_enabled(), types_, &(*mesh_)[layout::Axis::tp]);
 }
 
 }  // namespace celere::nn

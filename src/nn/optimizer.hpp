@@ -7,8 +7,8 @@
 // Matrices decay, and embeddings with them; norms and biases do not.
 //
 // Each rank updates its shards (nn/bucket.hpp). Muon needs whole matrices: where a rank has only
-// parts of them, the momenta are gathered, each matrix is brought to its polar factor by one rank of
-// those that share it, and the factors' parts go back.
+// parts of them, the momenta are gathered, each matrix is brought to its polar factor by one rank
+// of those that share it, and the factors' parts go back.
 #pragma once
 
 #include <string>
@@ -72,8 +72,8 @@ class Optimizer {
   std::int64_t steps_ = 0;
   std::vector<Piece> adamw_, muon_;
   at::Tensor mean_, square_, momentum_;
-  std::vector<Matrix> matrices_;        // that this rank has whole
-  std::vector<const Bucket*> shared_;   // whose matrices it has not
+  std::vector<Matrix> matrices_;       // that this rank has whole
+  std::vector<const Bucket*> shared_;  // whose matrices it has not
 };
 
 // The part of a parameter that lies in this rank's shard; count 0: none.

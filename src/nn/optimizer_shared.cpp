@@ -26,8 +26,8 @@ Placed placed(const Parameter& p, const at::TensorOptions& options) {
   const auto& [offset, extent] = p.held.slice;
   Placed out;
   out.whole = at::zeros({matrices, p.what.shape[d - 2], p.what.shape[d - 1]}, options);
-  out.part = out.whole.narrow(1, offset[d - 2], extent[d - 2])
-                 .narrow(2, offset[d - 1], extent[d - 1]);
+  out.part =
+      out.whole.narrow(1, offset[d - 2], extent[d - 2]).narrow(2, offset[d - 1], extent[d - 1]);
   return out;
 }
 

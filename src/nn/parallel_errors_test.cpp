@@ -21,8 +21,8 @@ void expect_equal(const spec::Model& model, const Layout& layout, double toleran
   EXPECT_LE(d.worst, tolerance) << d.where << " with " << layout::written(layout);
 }
 
-// Norms of the rows, and of each head's queries and keys, are whole on each rank of tp, but see only
-// some of the rows or heads: their gradients are parts of a sum.
+// Norms of the rows, and of each head's queries and keys, are whole on each rank of tp, but see
+// only some of the rows or heads: their gradients are parts of a sum.
 TEST(SilentErrors, norm_weights_stay_the_same_over_tp) {
   for (const bool sequence_parallel : {false, true}) {
     const Layout layout{.tp = 2, .sequence_parallel = sequence_parallel};
@@ -79,9 +79,9 @@ TEST(SilentErrors, experts_are_summed_over_their_own_replicas) {
   expect_equal(small_mixture(), {.dp = 4, .ep = 2, .etp = 2, .zero_stage = 2});
 }
 
-// What a capacity drops depends on which tokens a rank has. With whole micro-batches on each rank they
-// are the micro-batches of one rank too; where a sequence is cut over tp or cp, they are parts of
-// them, and other choices are dropped.
+// What a capacity drops depends on which tokens a rank has. With whole micro-batches on each rank
+// they are the micro-batches of one rank too; where a sequence is cut over tp or cp, they are parts
+// of them, and other choices are dropped.
 TEST(LayoutDependent, a_capacity_is_of_the_tokens_of_a_rank) {
   spec::Model model = small_mixture();
   model.experts->capacity = 1.0;
@@ -105,9 +105,13 @@ TEST(SilentErrors, a_sum_left_out_is_seen) {
       {"over shared heads of keys", small_dense(), {.tp = 4}, Axis::kv_replicas},
       {"over both ends", small_dense(), {.pp = 2}, Axis::ends},
       {"over replicas of experts", small_mixture(), {.dp = 4, .ep = 2}, Axis::expert_replicas},
-      {"over replicas of shards", small_dense(), {.dp = 4, .zero_stage = 2, .shard = 2},
+      {"over replicas of shards",
+       small_dense(),
+       {.dp = 4, .zero_stage = 2, .shard = 2},
        Axis::shard_replicas},
-      {"of the balance loss", small_mixture(), {.tp = 2, .sequence_parallel = true},
+      {"of the balance loss",
+       small_mixture(),
+       {.tp = 2, .sequence_parallel = true},
        Axis::sequence},
   };
   for (const LeftOut& one : all) {
@@ -125,7 +129,13 @@ TrainPlan in_float() {
   return plan;
 }
 
-const Layout mixed{.tp = 2, .cp = 2, .pp = 1, .dp = 2, .ep = 2, .etp = 2, .zero_stage = 2,
+const Layout mixed{.tp = 2,
+                   .cp = 2,
+                   .pp = 1,
+                   .dp = 2,
+                   .ep = 2,
+                   .etp = 2,
+                   .zero_stage = 2,
                    .sequence_parallel = true};
 
 // Bit for bit, with the fused operators: nothing depends on who comes first.
@@ -147,13 +157,22 @@ TEST(ParallelInFloat, fused_operators_compute_what_they_do_on_one_rank) {
   spec::Model mixture = small_mixture();  // without biases, as the fused experts need it
   mixture.experts->biases = false;
   expect_equal(mixture, mixed, 3e-4, in_float());
-  expect_equal(small_latent(), {.tp = 2, .dp = 2, .ep = 4, .zero_stage = 3,
-                                .sequence_parallel = true}, 3e-4, in_float());
-  expect_equal(small_dense(), {.tp = 4, .cp = 2, .cp_method = layout::CpMethod::all_to_all,
-                               .recompute = layout::Recompute::selective}, 3e-4, in_float());
-  expect_equal(small_dense(), {.tp = 2, .pp = 2, .vpp = 2,
-                               .schedule = layout::Schedule::interleaved,
-                               .recompute = layout::Recompute::full}, 3e-4, in_float());
+  expect_equal(small_latent(),
+               {.tp = 2, .dp = 2, .ep = 4, .zero_stage = 3, .sequence_parallel = true}, 3e-4,
+               in_float());
+  expect_equal(small_dense(),
+               {.tp = 4,
+                .cp = 2,
+                .cp_method = layout::CpMethod::all_to_all,
+                .recompute = layout::Recompute::selective},
+               3e-4, in_float());
+  expect_equal(small_dense(),
+               {.tp = 2,
+                .pp = 2,
+                .vpp = 2,
+                .schedule = layout::Schedule::interleaved,
+                .recompute = layout::Recompute::full},
+               3e-4, in_float());
 }
 
 }  // namespace

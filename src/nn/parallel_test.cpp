@@ -166,7 +166,6 @@ std::vector<Layout> covering(const std::vector<Layout>& layouts) {
 
 void check_all(const std::vector<Case>& cases, std::uint64_t seed) {
   const std::vector<Layout> layouts = covering(legal_layouts(cases.front().model, seed));
-  std::printf("%zu layouts hold every triple of what a layout may have\n", layouts.size());
   EXPECT_GT(layouts.size(), 10u);
   for (std::size_t i = 0; i < layouts.size(); ++i) {
     const Case& c = cases[i % cases.size()];

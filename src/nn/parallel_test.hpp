@@ -23,7 +23,7 @@ struct TrainPlan {
   int steps = 3;
   spec::Optimizer optimizer = spec::Optimizer::sgd;
   at::ScalarType type = at::kDouble;
-  bool fast = false;  // the fused operators, of float
+  bool fast = false;                     // the fused operators, of float
   std::optional<layout::Axis> left_out;  // whose sums are not made
 };
 
@@ -49,9 +49,10 @@ struct Difference {
 };
 Difference difference_of(const Trained& own, const Trained& right);
 
-// Models of four layers, so that there is something to cut: with all that the catalogue has of dense
-// ones, and of mixtures.
-spec::Model small_dense();    // tied, biases, norms of queries and keys, embeddings of values and pairs
+// Models of four layers, so that there is something to cut: with all that the catalogue has of
+// dense ones, and of mixtures.
+spec::Model
+small_dense();  // tied, biases, norms of queries and keys, embeddings of values and pairs
 spec::Model small_sinks();    // learned positions, layer norm, attention sinks and caps
 spec::Model small_mixture();  // a dense first layer, shared experts, biases in the experts
 spec::Model small_latent();   // latent attention, sigmoid scores, groups of experts

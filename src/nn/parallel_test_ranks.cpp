@@ -13,13 +13,13 @@
 namespace celere::nn {
 namespace {
 
-// The micro-batches of one step: the same whatever the layout. Documents begin in the middle of some
-// sequences, and some rows do not count.
+// The micro-batches of one step: the same whatever the layout. Documents begin in the middle of
+// some sequences, and some rows do not count.
 std::vector<Batch> batches_of(const spec::Model& model, const TrainPlan& plan, int step) {
   std::vector<Batch> out;
   for (int i = 0; i < plan.micro_batches; ++i) {
-    const auto generator = at::make_generator<at::CPUGeneratorImpl>(
-        static_cast<std::uint64_t>(1000 * step + i));
+    const auto generator =
+        at::make_generator<at::CPUGeneratorImpl>(static_cast<std::uint64_t>(1000 * step + i));
     Batch batch = plain_batch(at::randint(0, model.vocab, {plan.micro_batch, plan.length + 1},
                                           generator, at::TensorOptions().dtype(at::kLong)),
                               model.bigram_embeddings);
@@ -66,8 +66,8 @@ class RankTraining {
       std::int64_t counted = 0;
       for (const Batch& batch : all) counted += batch.counted.sum().item<std::int64_t>();
       const std::size_t each = all.size() / static_cast<std::size_t>(mesh_.layout().dp);
-      const std::span<const Batch> own(all.data() + each * static_cast<std::size_t>(mesh_.place().dp),
-                                       each);
+      const std::span<const Batch> own(
+          all.data() + each * static_cast<std::size_t>(mesh_.place().dp), each);
       const Result<StepLoss> loss =
           step_.run(own, {.head = 1 / static_cast<double>(counted),
                           .balance = 1 / static_cast<double>(all.size())});
@@ -155,8 +155,9 @@ Difference difference_of(const Trained& own, const Trained& right) {
     for (const auto& [name, tensor] : b) {
       const double scale = std::max(tensor.norm().template item<double>(), 1e-6);
       const auto found = a.find(name);
-      out.take(found == a.end() ? 1 : (found->second - tensor).norm().template item<double>() / scale,
-               fmt::format("{} of {}", what, name));
+      out.take(
+          found == a.end() ? 1 : (found->second - tensor).norm().template item<double>() / scale,
+          fmt::format("{} of {}", what, name));
     }
   };
   compare(own.gradients, right.gradients, "the gradient");

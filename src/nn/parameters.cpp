@@ -58,26 +58,27 @@ void draw_normal(float* to, const Run& run, const Draw& draw) {
   const std::array<std::uint32_t, 2> key{static_cast<std::uint32_t>(draw.seed),
                                          static_cast<std::uint32_t>(draw.seed >> 32)};
   const std::int64_t end = run.from + run.count;
-  at::parallel_for(run.from / 4, (end + 3) / 4, 1 << 14, [&](std::int64_t first,
-                                                             std::int64_t behind) {
-    for (std::int64_t block = first; block < behind; ++block) {
-      const auto bits = philox(
-          {static_cast<std::uint32_t>(block), static_cast<std::uint32_t>(block >> 32),
-           static_cast<std::uint32_t>(draw.stream), static_cast<std::uint32_t>(draw.stream >> 32)},
-          key);
-      const auto put = [&](std::int64_t i, double value) {
-        if (i >= run.from && i < end) to[run.to + i - run.from] = static_cast<float>(value);
-      };
-      for (std::int64_t half = 0; half < 2; ++half) {
-        const auto place = static_cast<std::size_t>(2 * half);
-        const double u = (static_cast<double>(bits[place]) + 1) / 4294967296.0;  // in (0, 1]
-        const double angle = static_cast<double>(bits[place + 1]) * (2 * M_PI / 4294967296.0);
-        const double radius = draw.deviation * std::sqrt(-2 * std::log(u));
-        put(4 * block + 2 * half, radius * std::cos(angle));
-        put(4 * block + 2 * half + 1, radius * std::sin(angle));
-      }
-    }
-  });
+  at::parallel_for(
+      run.from / 4, (end + 3) / 4, 1 << 14, [&](std::int64_t first, std::int64_t behind) {
+        for (std::int64_t block = first; block < behind; ++block) {
+          const auto bits =
+              philox({static_cast<std::uint32_t>(block), static_cast<std::uint32_t>(block >> 32),
+                      static_cast<std::uint32_t>(draw.stream),
+                      static_cast<std::uint32_t>(draw.stream >> 32)},
+                     key);
+          const auto put = [&](std::int64_t i, double value) {
+            if (i >= run.from && i < end) to[run.to + i - run.from] = static_cast<float>(value);
+          };
+          for (std::int64_t half = 0; half < 2; ++half) {
+            const auto place = static_cast<std::size_t>(2 * half);
+            const double u = (static_cast<double>(bits[place]) + 1) / 4294967296.0;  // in (0, 1]
+            const double angle = static_cast<double>(bits[place + 1]) * (2 * M_PI / 4294967296.0);
+            const double radius = draw.deviation * std::sqrt(-2 * std::log(u));
+            put(4 * block + 2 * half, radius * std::cos(angle));
+            put(4 * block + 2 * half + 1, radius * std::sin(angle));
+          }
+        }
+      });
 }
 
 bool returns_to_stream(std::string_view name) {
@@ -110,8 +111,7 @@ void Parameters::place(const spec::Model& model) {
     const bool looks_up = of_embedding && mesh_->is_first_stage();
     kind.unit =
         tensor.layer >= 0 ? std::min(tensor.layer, model.layers) : (looks_up ? -1 : model.layers);
-    kind.at_both_ends =
-        l.pp > 1 && model.tied_embeddings && tensor.name == "embedding.tokens";
+    kind.at_both_ends = l.pp > 1 && model.tied_embeddings && tensor.name == "embedding.tokens";
     const auto [place, is_new] = known.emplace(kind, kinds.size());
     if (is_new) {
       kinds.push_back(kind);

@@ -1,7 +1,7 @@
 // The weights of a model that this rank holds: of each entry of its inventory (spec::tensors) that
 // its place in the layout needs, the part that it needs (nn/held.hpp), in flat buckets
-// (nn/bucket.hpp): values and their gradients, and where products are computed in bfloat16 a copy of
-// the values in that type. On one rank that is all of everything.
+// (nn/bucket.hpp): values and their gradients, and where products are computed in bfloat16 a copy
+// of the values in that type. On one rank that is all of everything.
 //
 // A value is a leaf of autograd whose gradient is defined from the start, so that every backward
 // pass adds to the same memory.

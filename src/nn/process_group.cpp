@@ -143,6 +143,18 @@ Result<ProcessGroup> ProcessGroup::make(const Meeting& meeting, const Membership
     store->setTimeout(milliseconds_of(member.patience));
     if (member.device == Device::cpu) {
       group.backend_ = std::make_shared<Backend>(Backend{gloo_backend(store, member)});
+      if (member.shared_memory && member.interface == "lo") {
+        const SharedMemory::Exchange by_store{
+            .tell = [&](const std::string& text) {
+              store->set("memory", std::vector<std::uint8_t>(text.begin(), text.end()));
+            },
+            .hear = [&] {
+              const std::vector<std::uint8_t> text = store->get("memory");
+              return std::string(text.begin(), text.end());
+            }};
+        ASSIGN_OR_RETURN(group.shared_,
+                         SharedMemory::join(member.rank, member.size, member.patience, by_store));
+      }
       return group;
     }
 #ifdef CELERE_CUDA
@@ -167,8 +179,16 @@ Pending ProcessGroup::begin(const Begin& begin) const {
   return Pending(std::move(work));
 }
 
+Pending ProcessGroup::done(Status status) {
+  if (status.ok()) return Pending(nullptr);
+  auto work = std::make_shared<Pending::Work>();
+  work->error = std::move(status).error();
+  return Pending(std::move(work));
+}
+
 Pending ProcessGroup::all_reduce_sum(const at::Tensor& tensor) const {
   if (size_ == 1) return Pending(nullptr);
+  if (shared_ != nullptr) return done(shared_->all_reduce_sum(tensor));
   return begin([&](c10d::Backend& backend) {
     std::vector<at::Tensor> tensors{tensor};
     return backend.allreduce(tensors);
@@ -202,6 +222,7 @@ Pending ProcessGroup::all_gather(const at::Tensor& whole, const at::Tensor& part
     whole.copy_(part.view(whole.sizes()));
     return Pending(nullptr);
   }
+  if (shared_ != nullptr) return done(shared_->all_gather(whole, part));
   return begin([&](c10d::Backend& backend) {
     at::Tensor out = whole.view({-1}), in = part.view({-1});
     return backend.all_gather_single(out, in);
@@ -214,6 +235,7 @@ Pending ProcessGroup::reduce_scatter_sum(const at::Tensor& part, const at::Tenso
     part.copy_(whole.view(part.sizes()));
     return Pending(nullptr);
   }
+  if (shared_ != nullptr) return done(shared_->reduce_scatter_sum(part, whole));
   return begin([&](c10d::Backend& backend) {
     at::Tensor out = part.view({-1}), in = whole.view({-1});
     return backend.reduce_scatter_single(out, in);

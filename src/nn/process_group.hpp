@@ -18,6 +18,7 @@
 
 #include "base/result.hpp"
 #include "base/units.hpp"
+#include "nn/shared_memory.hpp"
 #include "nn/torch.hpp"
 
 namespace celere::nn {
@@ -71,6 +72,9 @@ struct Membership {
   // are on one machine.
   std::string interface;
   Seconds patience = Seconds::of(1800);  // with a rank that is late
+  // Sums and gathers of ranks on one machine ("lo") go through memory that they share; they are then
+  // done when they return.
+  bool shared_memory = true;
 };
 
 class ProcessGroup {
@@ -111,9 +115,11 @@ class ProcessGroup {
 
  private:
   struct Backend;
+  static Pending done(Status status);
   template <typename Begin>
   Pending begin(const Begin& begin) const;
   std::shared_ptr<Backend> backend_;  // nothing: one rank
+  std::shared_ptr<SharedMemory> shared_;  // nothing: all through the backend
   int rank_ = 0;
   int size_ = 1;
 };

@@ -60,7 +60,8 @@ void start_ranks(int size) {
 
 struct Joined {
   Meeting meeting;
-  ProcessGroup group;
+  ProcessGroup group;    // which shares memory
+  ProcessGroup by_gloo;  // which does not
 };
 
 Joined join(int rank, int size, Seconds patience = 60_s) {
@@ -70,7 +71,14 @@ Joined join(int rank, int size, Seconds patience = 60_s) {
       *meeting,
       {.name = "all", .rank = rank, .size = size, .interface = "lo", .patience = patience});
   EXPECT_TRUE(group.ok()) << group.error().text();
-  return {*std::move(meeting), *std::move(group)};
+  auto by_gloo = ProcessGroup::make(*meeting, {.name = "by Gloo",
+                                               .rank = rank,
+                                               .size = size,
+                                               .interface = "lo",
+                                               .patience = patience,
+                                               .shared_memory = false});
+  EXPECT_TRUE(by_gloo.ok()) << by_gloo.error().text();
+  return {*std::move(meeting), *std::move(group), *std::move(by_gloo)};
 }
 
 void expect_done(const Status& status) { EXPECT_TRUE(status.ok()) << status.error().text(); }
@@ -94,10 +102,12 @@ TEST(ProcessGroup, all_reduce_is_the_sum_over_ranks) {
   if (!rank) return start_ranks(3);
   const Joined joined = join(*rank, 3);
   for (const at::ScalarType type : {at::kFloat, at::kBFloat16, at::kDouble}) {
-    const float own = static_cast<float>(*rank + 1);
-    const at::Tensor tensor = row({own, 10 * own}, type);
-    expect_done(joined.group.all_reduce_sum(tensor).wait());
-    expect_equal(tensor, {6, 60});
+    for (const ProcessGroup* group : {&joined.group, &joined.by_gloo}) {
+      const float own = static_cast<float>(*rank + 1);
+      const at::Tensor tensor = row({own, 10 * own}, type);
+      expect_done(group->all_reduce_sum(tensor).wait());
+      expect_equal(tensor, {6, 60});
+    }
   }
 }
 
@@ -107,10 +117,12 @@ TEST(ProcessGroup, all_gather_puts_parts_in_the_order_of_ranks) {
   if (!rank) return start_ranks(3);
   const Joined joined = join(*rank, 3);
   for (const at::ScalarType type : {at::kFloat, at::kBFloat16}) {
-    const float own = 10 * static_cast<float>(*rank);
-    const at::Tensor whole = at::zeros({3, 2}, type);
-    expect_done(joined.group.all_gather(whole, row({own, own + 1}, type)).wait());
-    expect_equal(whole, {0, 1, 10, 11, 20, 21});
+    for (const ProcessGroup* group : {&joined.group, &joined.by_gloo}) {
+      const float own = 10 * static_cast<float>(*rank);
+      const at::Tensor whole = at::zeros({3, 2}, type);
+      expect_done(group->all_gather(whole, row({own, own + 1}, type)).wait());
+      expect_equal(whole, {0, 1, 10, 11, 20, 21});
+    }
   }
 }
 
@@ -121,11 +133,32 @@ TEST(ProcessGroup, reduce_scatter_gives_each_rank_its_part_of_the_sum) {
   const Joined joined = join(*rank, 3);
   for (const at::ScalarType type : {at::kFloat, at::kBFloat16}) {
     const at::Tensor whole = row({1, 2, 3, 4, 5, 6}, type) * (*rank + 1);
-    const at::Tensor part = at::zeros({2}, type);
-    expect_done(joined.group.reduce_scatter_sum(part, whole).wait());
-    const float first = 6 * (2 * static_cast<float>(*rank) + 1);
-    expect_equal(part, {first, first + 6});
+    for (const ProcessGroup* group : {&joined.group, &joined.by_gloo}) {
+      const at::Tensor part = at::zeros({2}, type);
+      expect_done(group->reduce_scatter_sum(part, whole).wait());
+      const float first = 6 * (2 * static_cast<float>(*rank) + 1);
+      expect_equal(part, {first, first + 6});
+    }
   }
+}
+
+// More than shared memory holds at once, and no multiple of anything: element i of rank r is (r + 1)
+// (i mod 1000), so the sum is 6 (i mod 1000).
+TEST(ProcessGroup, what_is_large_goes_piece_by_piece) {
+  const auto rank = own_rank();
+  if (!rank) return start_ranks(3);
+  const Joined joined = join(*rank, 3);
+  constexpr std::int64_t each = 700001;
+  const at::Tensor numbers = at::arange(3 * each).remainder(1000).to(at::kFloat);
+  const at::Tensor sum = numbers * (*rank + 1);
+  const at::Tensor whole = sum.clone(), part = at::zeros({each}, at::kFloat);
+  expect_done(joined.group.all_reduce_sum(sum).wait());
+  EXPECT_TRUE(at::equal(sum, numbers * 6));
+  expect_done(joined.group.reduce_scatter_sum(part, whole).wait());
+  EXPECT_TRUE(at::equal(part, numbers.narrow(0, each * *rank, each) * 6));
+  const at::Tensor gathered = at::zeros({3, each}, at::kFloat);
+  expect_done(joined.group.all_gather(gathered, part).wait());
+  EXPECT_TRUE(at::equal(gathered.view({-1}), numbers * 6));
 }
 
 // Rank r sends 10 r + to to each rank: rank r gets [r, 10 + r, 20 + r].
@@ -178,9 +211,11 @@ TEST(ProcessGroup, a_lost_rank_is_an_error_and_no_hang) {
   const Joined joined = join(*rank, 2);
   expect_done(joined.group.barrier());
   if (*rank == 1) return;
-  const Status status = joined.group.all_reduce_sum(row({1})).wait();
-  ASSERT_FALSE(status.ok());
-  EXPECT_EQ(status.error().code, ErrorCode::io);
+  for (const ProcessGroup* group : {&joined.group, &joined.by_gloo}) {
+    const Status status = group->all_reduce_sum(row({1})).wait();
+    ASSERT_FALSE(status.ok());
+    EXPECT_EQ(status.error().code, ErrorCode::io);
+  }
 }
 
 // One rank alone: its own tensors are the result.

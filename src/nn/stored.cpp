@@ -113,9 +113,9 @@ Status load(const checkpoint::Checkpoint& from, const spec::Model& model, Parame
       const Optimizer::Piece piece = piece_of(p, bucket);
       RETURN_IF_ERROR(read_piece(from, p.what.name, piece, value_of(piece)));
     } else {
-      RETURN_IF_ERROR(from.read(p.what.name, p.held.slice,
-                                {static_cast<std::byte*>(p.value.mutable_data_ptr()),
-                                 p.value.nbytes()}));
+      RETURN_IF_ERROR(
+          from.read(p.what.name, p.held.slice,
+                    {static_cast<std::byte*>(p.value.mutable_data_ptr()), p.value.nbytes()}));
     }
   }
   if (optimizer != nullptr) {

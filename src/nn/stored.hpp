@@ -25,8 +25,8 @@ std::vector<checkpoint::TensorView> stored_views(const Parameters& parameters,
 std::string inventory_hash(const spec::Model& model);
 
 // Reads this rank's weights (and the optimizer's state), whatever layout stored them, and makes the
-// compute copies. Errors: those of the checkpoint; bad_input naming each tensor of the model that is
-// missing, too many or of another shape.
+// compute copies. Errors: those of the checkpoint; bad_input naming each tensor of the model that
+// is missing, too many or of another shape.
 Status load(const checkpoint::Checkpoint& from, const spec::Model& model, Parameters& parameters,
             Optimizer* optimizer);
 

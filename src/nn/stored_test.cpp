@@ -1,5 +1,5 @@
-// What one layout stores another loads, bit for bit: weights and optimizer's state, by ranks that are
-// threads.
+// What one layout stores another loads, bit for bit: weights and optimizer's state, by ranks that
+// are threads.
 #include "nn/stored.hpp"
 
 #include <fmt/format.h>
@@ -30,9 +30,9 @@ class StoredTest : public testing::Test {
     std::vector<std::thread> ranks;
     for (int rank = 0; rank < layout.ranks(); ++rank) {
       ranks.emplace_back([&, rank] {
-        const auto mesh = Mesh::make(
-            meeting, layout,
-            {.rank = rank, .kv_heads = model.attention.kv_heads, .interface = "lo"});
+        const auto mesh =
+            Mesh::make(meeting, layout,
+                       {.rank = rank, .kv_heads = model.attention.kv_heads, .interface = "lo"});
         ASSERT_TRUE(mesh.ok()) << mesh.error().text();
         Parameters parameters(model, {}, at::kCPU, *mesh);
         parameters.values_changed();  // all as in a training that begins: ZeRO 3 has shards alone

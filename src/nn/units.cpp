@@ -29,8 +29,7 @@ Tensors Units::unit(int index, const Tensors& in, const Piece& forward) const {
   }
   prefetch(index + 1);
   if (is_head && records) before_backward(index);  // its gradients come in the forward pass
-  const Tensors from =
-      in.empty() ? in : noticed(in, [this, index] { after_backward(index); });
+  const Tensors from = in.empty() ? in : noticed(in, [this, index] { after_backward(index); });
   Tensors out = reruns(index) ? rerun(from, forward) : forward(from);
   out = noticed(out, [this, index] { before_backward(index); });
   const bool keeps = is_head && records;

@@ -18,8 +18,8 @@
 namespace celere::train {
 
 // What of a step's samples a replica gets. Micro-batch i of replica r has the samples from
-// (i replicas + r) micro_batch on. Of several replicas all have equally many whole micro-batches, in
-// multiples of `turns`; where the samples end before, sequences fill up that do not count.
+// (i replicas + r) micro_batch on. Of several replicas all have equally many whole micro-batches,
+// in multiples of `turns`; where the samples end before, sequences fill up that do not count.
 struct BatchCut {
   std::int64_t micro_batch = 1;  // sequences
   std::int64_t replicas = 1, replica = 0;

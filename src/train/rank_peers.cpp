@@ -12,7 +12,8 @@ Result<std::vector<std::string>> RankPeers::exchange(const std::string& own) {
   RETURN_IF_ERROR(group_.all_gather(sizes, at::full({1}, count, at::kLong)).wait());
   const auto* size = sizes.const_data_ptr<std::int64_t>();
   // Texts of equal length, the shorter ones with zeros behind; one byte at least.
-  const std::int64_t longest = std::max<std::int64_t>(1, *std::max_element(size, size + group_.size()));
+  const std::int64_t longest =
+      std::max<std::int64_t>(1, *std::max_element(size, size + group_.size()));
   at::Tensor mine = at::zeros({longest}, at::kByte);
   std::memcpy(mine.mutable_data_ptr(), own.data(), own.size());
   const at::Tensor all = at::empty({group_.size(), longest}, at::kByte);

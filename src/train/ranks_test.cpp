@@ -38,10 +38,9 @@ class RanksTest : public TrainingTest {
     for (int rank = 0; rank < count; ++rank) {
       ranks.emplace_back([&, rank] {
         at::set_num_threads(1);
-        const Result<Outcome> outcome =
-            one_rank(run, directory, {meeting, rank, count},
-                     disk_of_last != nullptr && rank == count - 1 ? *disk_of_last : *storage_,
-                     stop_after);
+        const Result<Outcome> outcome = one_rank(
+            run, directory, {meeting, rank, count},
+            disk_of_last != nullptr && rank == count - 1 ? *disk_of_last : *storage_, stop_after);
         const std::lock_guard lock(mutex);
         if (!outcome.ok()) {
           ended.error = outcome.error().text();
@@ -63,9 +62,8 @@ class RanksTest : public TrainingTest {
     std::map<std::string, std::string> out;
     for (const checkpoint::StoredTensor& tensor : newest.checkpoint->manifest().tensors) {
       std::string bytes(static_cast<std::size_t>(checkpoint::count(tensor.shape)) * 4, '\0');
-      EXPECT_TRUE(newest.checkpoint
-                      ->read(tensor.name, std::as_writable_bytes(std::span(bytes)))
-                      .ok());
+      EXPECT_TRUE(
+          newest.checkpoint->read(tensor.name, std::as_writable_bytes(std::span(bytes))).ok());
       out[tensor.name] = std::move(bytes);
     }
     return out;
@@ -85,16 +83,16 @@ class RanksTest : public TrainingTest {
     if (me.count > 1) {
       ASSIGN_OR_RETURN(mesh, nn::Mesh::make(me.meeting, setup.layout,
                                             {.rank = me.rank, .kv_heads = 2, .interface = "lo"}));
-      ASSIGN_OR_RETURN(writers, nn::ProcessGroup::make(me.meeting, {.name = "writers",
-                                                                    .rank = me.rank,
-                                                                    .size = me.count,
-                                                                    .interface = "lo"}));
+      ASSIGN_OR_RETURN(
+          writers, nn::ProcessGroup::make(
+                       me.meeting,
+                       {.name = "writers", .rank = me.rank, .size = me.count, .interface = "lo"}));
     }
     RankPeers peers(writers);
     Recorder recorder = Recorder::silent(clock_);
     if (me.rank == 0) {
-      ASSIGN_OR_RETURN(recorder, Recorder::open(*files_, clock_, directory,
-                                                [](const std::string&) {}));
+      ASSIGN_OR_RETURN(recorder,
+                       Recorder::open(*files_, clock_, directory, [](const std::string&) {}));
     }
     ASSIGN_OR_RETURN(
         const std::unique_ptr<Trainer> trainer,
@@ -117,8 +115,9 @@ constexpr const char* layouts[] = {
     "cp=2,tp=2",
 };
 
-// Four steps by one layout, then three by each: the data go on where they stopped, and the losses as
-// those of one rank, but for rounding. (nn/stored_test.cpp has that what is loaded is what was saved.)
+// Four steps by one layout, then three by each: the data go on where they stopped, and the losses
+// as those of one rank, but for rounding. (nn/stored_test.cpp has that what is loaded is what was
+// saved.)
 TEST_F(RanksTest, goes_on_under_any_layout) {
   const Training whole = train("whole", "dp=1", 7);
   for (const char* first : {"dp=4,zero_stage=3", "dp=2,tp=2,zero_stage=2,sequence_parallel=true"}) {

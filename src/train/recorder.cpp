@@ -43,10 +43,10 @@ void Recorder::event(const std::string& name, const std::vector<wire::EventField
 void Recorder::complain(const Status& status) {
   if (status.ok() || complained_) return;
   complained_ = true;
-  logs_->say(
-      line_of("event", wire::written_json(wire::Event{written_utc(clock_->wall()),
-                                                      "log_failed",
-                                                      {{"error", status.error().message}}})));
+  logs_->say(line_of(
+      "event",
+      wire::written_json(wire::Event{
+          written_utc(clock_->wall()), "log_failed", {{"error", status.error().message}}})));
 }
 
 }  // namespace celere::train

@@ -74,7 +74,8 @@ Status check_layout(const spec::Run& run, const spec::Model& model, const layout
   return Done{};
 }
 
-// Where nothing is said: as many sequences as a CPU's products gain by, of those that a replica has.
+// Where nothing is said: as many sequences as a CPU's products gain by, of those that a replica
+// has.
 std::int64_t micro_batch_of(const spec::Run& run, const layout::Layout& layout) {
   const std::int64_t batch = run.batch.phases.back().sequences;
   if (run.layout.micro_batch) return std::min<std::int64_t>(*run.layout.micro_batch, batch);

@@ -1,4 +1,5 @@
-// What the tests of trainings share: a corpus of a few facts, and a run file of a tiny model for it.
+// What the tests of trainings share: a corpus of a few facts, and a run file of a tiny model for
+// it.
 #pragma once
 
 #include <fmt/format.h>

@@ -107,7 +107,8 @@ Status Trainer::resume() {
     return Done{};
   }
   const checkpoint::Checkpoint& from = *newest.checkpoint;
-  RETURN_IF_ERROR(nn::load(from, setup_.model, parameters_, &optimizer_).during("loading " + from.folder()));
+  RETURN_IF_ERROR(
+      nn::load(from, setup_.model, parameters_, &optimizer_).during("loading " + from.folder()));
   step_ = from.manifest().step;
   saved_step_ = reported_step_ = step_;
   ASSIGN_OR_RETURN(const std::int64_t optimizer_steps, from.state_integer("optimizer_steps"));
@@ -151,8 +152,7 @@ std::string Trainer::not_finite(const GlobalBatch& batch, const nn::StepLoss& lo
   if (setup_.layout.ranks() > 1 || bad == loss.of_micro_batch.end()) return text;
   const nn::Decoder decoder(setup_.model, parameters_, nn::Ops(setup_.types, table_),
                             setup_.run.sequence);
-  return text + "; " +
-         of_layer(setup_.model, decoder.first_not_finite(batch.micro_batches[index]));
+  return text + "; " + of_layer(setup_.model, decoder.first_not_finite(batch.micro_batches[index]));
 }
 
 std::string Trainer::bad_gradient(const GlobalBatch& batch) const {
@@ -181,9 +181,9 @@ Result<std::optional<Trainer::StepResult>> Trainer::train_step(const GlobalBatch
   ASSIGN_OR_RETURN(const double counted, counted_of(batch));
   const auto micro_batches =
       static_cast<double>(batch.micro_batches.size()) * static_cast<double>(setup_.layout.dp);
-  ASSIGN_OR_RETURN(const nn::StepLoss loss,
-                   training_step_.run(batch.micro_batches,
-                                      {.head = 1 / counted, .balance = 1 / micro_batches}));
+  ASSIGN_OR_RETURN(
+      const nn::StepLoss loss,
+      training_step_.run(batch.micro_batches, {.head = 1 / counted, .balance = 1 / micro_batches}));
   if (!std::isfinite(loss.head)) {
     message = not_finite(batch, loss);
     return std::optional<StepResult>();

@@ -1,4 +1,5 @@
-// One training, as one of its ranks does it, from where the last good checkpoint left it to its end:
+// One training, as one of its ranks does it, from where the last good checkpoint left it to its
+// end:
 //
 //   for each step: batch (made ahead), for each micro-batch forward and backward, clip, update
 //                  (nn/training_step.hpp has what the ranks do together)
@@ -67,8 +68,8 @@ class Trainer {
   static Result<std::unique_ptr<Trainer>> make(Setup setup, TrainerOptions options, World world);
   ~Trainer();
 
-  // `stop` may be set at any time on any rank; the step that runs is finished. Errors: io, where the
-  // last checkpoint could not be written, or another rank is gone.
+  // `stop` may be set at any time on any rank; the step that runs is finished. Errors: io, where
+  // the last checkpoint could not be written, or another rank is gone.
   Result<Outcome> run(const std::atomic<bool>& stop);
 
   std::int64_t steps_done() const { return step_; }

@@ -1,0 +1,212 @@
+#include "nn/shared_memory.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <linux/futex.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <charconv>
+#include <chrono>
+#include <csignal>
+#include <cstring>
+
+namespace celere::nn {
+namespace {
+
+constexpr std::size_t head_bytes = 4096;
+constexpr std::size_t slots_bytes = std::size_t{2} << 20;  // of all together
+constexpr std::size_t slot_alignment = 4096;
+constexpr int ranks_max = 512;
+constexpr std::int32_t gone = -1;  // in the place of a rank's process
+constexpr int spins = 4000;  // some microseconds, which the others need where each has its core
+const Seconds look_every = Seconds::of(0.1);
+
+std::size_t slot_bytes(int size) {
+  const std::size_t each = slots_bytes / static_cast<std::size_t>(size + 1);
+  return std::max(slot_alignment, each / slot_alignment * slot_alignment);
+}
+
+void pause_briefly() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#endif
+}
+
+using Clock = std::chrono::steady_clock;
+double seconds_since(Clock::time_point begin) {
+  return std::chrono::duration<double>(Clock::now() - begin).count();
+}
+
+at::Tensor view_of(std::byte* memory, std::int64_t count, const at::TensorOptions& options) {
+  return at::from_blob(memory, {count}, options);
+}
+
+}  // namespace
+
+struct SharedMemory::Head {
+  std::atomic<std::uint32_t> arrived;
+  std::atomic<std::uint32_t> turn;  // how often all have met: a futex
+  std::atomic<std::int32_t> process[ranks_max];
+};
+static_assert(std::atomic<std::uint32_t>::is_always_lock_free);
+
+SharedMemory::SharedMemory(int rank, int size, Seconds patience, void* memory, std::size_t bytes)
+    : rank_(rank),
+      size_(size),
+      patience_(patience),
+      head_(static_cast<Head*>(memory)),
+      bytes_(bytes) {
+  static_assert(sizeof(Head) <= head_bytes);
+  head_->process[rank] = getpid();
+}
+
+SharedMemory::~SharedMemory() {
+  head_->process[rank_] = gone;  // not by its process: that may live on, or lie unburied
+  munmap(head_, bytes_);
+}
+
+// Rank 0 makes the memory and says under which of its descriptors it lies; it keeps that open until
+// the others have it.
+Result<std::unique_ptr<SharedMemory>> SharedMemory::join(int rank, int size, Seconds patience,
+                                                         const Exchange& exchange) {
+  if (size > ranks_max) return std::unique_ptr<SharedMemory>();
+  const std::size_t bytes = head_bytes + slot_bytes(size) * static_cast<std::size_t>(size + 1);
+  int descriptor = -1;
+  if (rank == 0) {
+    descriptor = memfd_create("celere", MFD_CLOEXEC);
+    const bool made = descriptor >= 0 && ftruncate(descriptor, static_cast<off_t>(bytes)) == 0;
+    exchange.tell(made ? fmt::format("/proc/{}/fd/{}", getpid(), descriptor) : "none");
+    if (!made) return std::unique_ptr<SharedMemory>();
+  } else {
+    const std::string path = exchange.hear();
+    if (path == "none") return std::unique_ptr<SharedMemory>();
+    descriptor = open(path.c_str(), O_RDWR | O_CLOEXEC);
+  }
+  void* memory = descriptor < 0 ? MAP_FAILED
+                                : mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED,
+                                       descriptor, 0);
+  if (memory == MAP_FAILED) {
+    return Error{ErrorCode::io, fmt::format("memory shared by the ranks: {}", std::strerror(errno)),
+                 {}};
+  }
+  std::unique_ptr<SharedMemory> out(new SharedMemory(rank, size, patience, memory, bytes));
+  const Status all = out->meet();
+  close(descriptor);
+  if (!all.ok()) return all.error();
+  return out;
+}
+
+std::byte* SharedMemory::slot(int rank) const {
+  return reinterpret_cast<std::byte*>(head_) + head_bytes +
+         slot_bytes(size_) * static_cast<std::size_t>(rank);
+}
+
+// The first that is gone. A rank that has not come yet has no process to look for.
+Status SharedMemory::missing() const {
+  for (int rank = 0; rank < size_; ++rank) {
+    const std::int32_t process = head_->process[rank];
+    const bool lives = process != gone && (process == 0 || kill(process, 0) == 0 || errno != ESRCH);
+    if (!lives) {
+      return Error{ErrorCode::io, fmt::format("a collective: rank {} of the group is gone", rank),
+                   {}};
+    }
+  }
+  return Done{};
+}
+
+Status SharedMemory::meet() {
+  const std::uint32_t turn = head_->turn.load();
+  if (head_->arrived.fetch_add(1) + 1 == static_cast<std::uint32_t>(size_)) {
+    head_->arrived = 0;
+    head_->turn.store(turn + 1);
+    syscall(SYS_futex, &head_->turn, FUTEX_WAKE, ranks_max, nullptr, nullptr, 0);
+    return Done{};
+  }
+  for (int i = 0; i < spins; ++i) {
+    if (head_->turn.load(std::memory_order_acquire) != turn) return Done{};
+    pause_briefly();
+  }
+  const Clock::time_point begin = Clock::now();
+  while (head_->turn.load() == turn) {
+    timespec wait{.tv_sec = 0, .tv_nsec = static_cast<long>(look_every.in_base() * 1e9)};
+    syscall(SYS_futex, &head_->turn, FUTEX_WAIT, turn, &wait, nullptr, 0);
+    if (head_->turn.load() != turn) break;
+    RETURN_IF_ERROR(missing());
+    if (seconds_since(begin) > patience_.in_base()) {
+      return Error{ErrorCode::io, "a collective: a rank is too late", {}};
+    }
+  }
+  return Done{};
+}
+
+Status SharedMemory::all_reduce_sum(const at::Tensor& tensor) {
+  const at::NoGradGuard quiet;
+  const at::Tensor flat = tensor.detach().view({-1});
+  const auto item = static_cast<std::int64_t>(flat.element_size());
+  const std::int64_t most = static_cast<std::int64_t>(slot_bytes(size_)) / item;
+  for (std::int64_t begin = 0; begin < flat.numel(); begin += most) {
+    const std::int64_t count = std::min(most, flat.numel() - begin);
+    const at::Tensor piece = flat.narrow(0, begin, count);
+    std::memcpy(slot(rank_), piece.const_data_ptr(), piece.nbytes());
+    RETURN_IF_ERROR(meet());
+    const std::int64_t first = count * rank_ / size_, last = count * (rank_ + 1) / size_;
+    if (last > first) {
+      const auto share = [&](int rank) {
+        return view_of(slot(rank) + first * item, last - first, flat.options());
+      };
+      at::Tensor sum = share(size_);
+      at::add_out(sum, share(0), share(1));
+      for (int rank = 2; rank < size_; ++rank) sum.add_(share(rank));
+    }
+    RETURN_IF_ERROR(meet());
+    std::memcpy(piece.mutable_data_ptr(), slot(size_), piece.nbytes());
+  }
+  return Done{};
+}
+
+Status SharedMemory::all_gather(const at::Tensor& whole, const at::Tensor& part) {
+  const at::NoGradGuard quiet;
+  const std::size_t all = part.nbytes();
+  auto* to = static_cast<std::byte*>(whole.mutable_data_ptr());
+  const auto* from = static_cast<const std::byte*>(part.const_data_ptr());
+  for (std::size_t begin = 0; begin < all; begin += slot_bytes(size_)) {
+    const std::size_t count = std::min(slot_bytes(size_), all - begin);
+    std::memcpy(slot(rank_), from + begin, count);
+    RETURN_IF_ERROR(meet());
+    for (int rank = 0; rank < size_; ++rank) {
+      std::memcpy(to + all * static_cast<std::size_t>(rank) + begin, slot(rank), count);
+    }
+    RETURN_IF_ERROR(meet());
+  }
+  return Done{};
+}
+
+// A slot has a piece for each rank.
+Status SharedMemory::reduce_scatter_sum(const at::Tensor& part, const at::Tensor& whole) {
+  const at::NoGradGuard quiet;
+  const at::Tensor out = part.detach().view({-1}), in = whole.detach().view({size_, -1});
+  const auto item = static_cast<std::int64_t>(out.element_size());
+  const std::int64_t most = static_cast<std::int64_t>(slot_bytes(size_)) / item / size_;
+  for (std::int64_t begin = 0; begin < out.numel(); begin += most) {
+    const std::int64_t count = std::min(most, out.numel() - begin);
+    const auto piece = [&](int of, int to) {
+      return view_of(slot(of) + to * count * item, count, out.options());
+    };
+    for (int to = 0; to < size_; ++to) {
+      piece(rank_, to).copy_(in.select(0, to).narrow(0, begin, count));
+    }
+    RETURN_IF_ERROR(meet());
+    at::Tensor sum = out.narrow(0, begin, count);
+    at::add_out(sum, piece(0, rank_), piece(1, rank_));
+    for (int rank = 2; rank < size_; ++rank) sum.add_(piece(rank, rank_));
+    RETURN_IF_ERROR(meet());
+  }
+  return Done{};
+}
+
+}  // namespace celere::nn
