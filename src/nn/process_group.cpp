@@ -145,13 +145,15 @@ Result<ProcessGroup> ProcessGroup::make(const Meeting& meeting, const Membership
       group.backend_ = std::make_shared<Backend>(Backend{gloo_backend(store, member)});
       if (member.shared_memory && member.interface == "lo") {
         const SharedMemory::Exchange by_store{
-            .tell = [&](const std::string& text) {
-              store->set("memory", std::vector<std::uint8_t>(text.begin(), text.end()));
-            },
-            .hear = [&] {
-              const std::vector<std::uint8_t> text = store->get("memory");
-              return std::string(text.begin(), text.end());
-            }};
+            .tell =
+                [&](const std::string& text) {
+                  store->set("memory", std::vector<std::uint8_t>(text.begin(), text.end()));
+                },
+            .hear =
+                [&] {
+                  const std::vector<std::uint8_t> text = store->get("memory");
+                  return std::string(text.begin(), text.end());
+                }};
         ASSIGN_OR_RETURN(group.shared_,
                          SharedMemory::join(member.rank, member.size, member.patience, by_store));
       }

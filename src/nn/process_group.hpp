@@ -72,8 +72,8 @@ struct Membership {
   // are on one machine.
   std::string interface;
   Seconds patience = Seconds::of(1800);  // with a rank that is late
-  // Sums and gathers of ranks on one machine ("lo") go through memory that they share; they are then
-  // done when they return.
+  // Sums and gathers of ranks on one machine ("lo") go through memory that they share; they are
+  // then done when they return.
   bool shared_memory = true;
 };
 
@@ -118,7 +118,7 @@ class ProcessGroup {
   static Pending done(Status status);
   template <typename Begin>
   Pending begin(const Begin& begin) const;
-  std::shared_ptr<Backend> backend_;  // nothing: one rank
+  std::shared_ptr<Backend> backend_;      // nothing: one rank
   std::shared_ptr<SharedMemory> shared_;  // nothing: all through the backend
   int rank_ = 0;
   int size_ = 1;

@@ -142,8 +142,8 @@ TEST(ProcessGroup, reduce_scatter_gives_each_rank_its_part_of_the_sum) {
   }
 }
 
-// More than shared memory holds at once, and no multiple of anything: element i of rank r is (r + 1)
-// (i mod 1000), so the sum is 6 (i mod 1000).
+// More than shared memory holds at once, and no multiple of anything: element i of rank r is (r +
+// 1) (i mod 1000), so the sum is 6 (i mod 1000).
 TEST(ProcessGroup, what_is_large_goes_piece_by_piece) {
   const auto rank = own_rank();
   if (!rank) return start_ranks(3);

@@ -42,8 +42,30 @@ double seconds_since(Clock::time_point begin) {
   return std::chrono::duration<double>(Clock::now() - begin).count();
 }
 
-at::Tensor view_of(std::byte* memory, std::int64_t count, const at::TensorOptions& options) {
-  return at::from_blob(memory, {count}, options);
+// out = a + b, which may be out: by one thread, for the pieces are small and others' threads wait.
+template <typename T>
+void add(std::byte* out, const std::byte* a, const std::byte* b, std::int64_t count) {
+  auto* to = reinterpret_cast<T*>(out);
+  const auto* left = reinterpret_cast<const T*>(a);
+  const auto* right = reinterpret_cast<const T*>(b);
+#pragma omp simd
+  for (std::int64_t i = 0; i < count; ++i) to[i] = left[i] + right[i];
+}
+
+using Add = void (*)(std::byte*, const std::byte*, const std::byte*, std::int64_t);
+Add adder_of(at::ScalarType type) {
+  switch (type) {
+    case at::kFloat:
+      return add<float>;
+    case at::kDouble:
+      return add<double>;
+    case at::kBFloat16:
+      return add<c10::BFloat16>;
+    case at::kLong:
+      return add<std::int64_t>;
+    default:
+      CHECK(false);
+  }
 }
 
 }  // namespace
@@ -87,12 +109,12 @@ Result<std::unique_ptr<SharedMemory>> SharedMemory::join(int rank, int size, Sec
     if (path == "none") return std::unique_ptr<SharedMemory>();
     descriptor = open(path.c_str(), O_RDWR | O_CLOEXEC);
   }
-  void* memory = descriptor < 0 ? MAP_FAILED
-                                : mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED,
-                                       descriptor, 0);
+  void* memory = descriptor < 0
+                     ? MAP_FAILED
+                     : mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0);
   if (memory == MAP_FAILED) {
-    return Error{ErrorCode::io, fmt::format("memory shared by the ranks: {}", std::strerror(errno)),
-                 {}};
+    return Error{
+        ErrorCode::io, fmt::format("memory shared by the ranks: {}", std::strerror(errno)), {}};
   }
   std::unique_ptr<SharedMemory> out(new SharedMemory(rank, size, patience, memory, bytes));
   const Status all = out->meet();
@@ -112,8 +134,8 @@ Status SharedMemory::missing() const {
     const std::int32_t process = head_->process[rank];
     const bool lives = process != gone && (process == 0 || kill(process, 0) == 0 || errno != ESRCH);
     if (!lives) {
-      return Error{ErrorCode::io, fmt::format("a collective: rank {} of the group is gone", rank),
-                   {}};
+      return Error{
+          ErrorCode::io, fmt::format("a collective: rank {} of the group is gone", rank), {}};
     }
   }
   return Done{};
@@ -147,6 +169,7 @@ Status SharedMemory::meet() {
 Status SharedMemory::all_reduce_sum(const at::Tensor& tensor) {
   const at::NoGradGuard quiet;
   const at::Tensor flat = tensor.detach().view({-1});
+  const Add sum = adder_of(flat.scalar_type());
   const auto item = static_cast<std::int64_t>(flat.element_size());
   const std::int64_t most = static_cast<std::int64_t>(slot_bytes(size_)) / item;
   for (std::int64_t begin = 0; begin < flat.numel(); begin += most) {
@@ -155,13 +178,10 @@ Status SharedMemory::all_reduce_sum(const at::Tensor& tensor) {
     std::memcpy(slot(rank_), piece.const_data_ptr(), piece.nbytes());
     RETURN_IF_ERROR(meet());
     const std::int64_t first = count * rank_ / size_, last = count * (rank_ + 1) / size_;
-    if (last > first) {
-      const auto share = [&](int rank) {
-        return view_of(slot(rank) + first * item, last - first, flat.options());
-      };
-      at::Tensor sum = share(size_);
-      at::add_out(sum, share(0), share(1));
-      for (int rank = 2; rank < size_; ++rank) sum.add_(share(rank));
+    const auto share = [&](int rank) { return slot(rank) + first * item; };
+    sum(share(size_), share(0), share(1), last - first);
+    for (int rank = 2; rank < size_; ++rank) {
+      sum(share(size_), share(size_), share(rank), last - first);
     }
     RETURN_IF_ERROR(meet());
     std::memcpy(piece.mutable_data_ptr(), slot(size_), piece.nbytes());
@@ -189,21 +209,22 @@ Status SharedMemory::all_gather(const at::Tensor& whole, const at::Tensor& part)
 // A slot has a piece for each rank.
 Status SharedMemory::reduce_scatter_sum(const at::Tensor& part, const at::Tensor& whole) {
   const at::NoGradGuard quiet;
-  const at::Tensor out = part.detach().view({-1}), in = whole.detach().view({size_, -1});
-  const auto item = static_cast<std::int64_t>(out.element_size());
+  const Add sum = adder_of(part.scalar_type());
+  const auto item = static_cast<std::int64_t>(part.element_size());
+  const auto* in = static_cast<const std::byte*>(whole.const_data_ptr());
+  auto* out = static_cast<std::byte*>(part.mutable_data_ptr());
   const std::int64_t most = static_cast<std::int64_t>(slot_bytes(size_)) / item / size_;
-  for (std::int64_t begin = 0; begin < out.numel(); begin += most) {
-    const std::int64_t count = std::min(most, out.numel() - begin);
-    const auto piece = [&](int of, int to) {
-      return view_of(slot(of) + to * count * item, count, out.options());
-    };
+  for (std::int64_t begin = 0; begin < part.numel(); begin += most) {
+    const std::int64_t count = std::min(most, part.numel() - begin);
+    const auto piece = [&](int of, int to) { return slot(of) + to * count * item; };
     for (int to = 0; to < size_; ++to) {
-      piece(rank_, to).copy_(in.select(0, to).narrow(0, begin, count));
+      std::memcpy(piece(rank_, to), in + (to * part.numel() + begin) * item,
+                  static_cast<std::size_t>(count * item));
     }
     RETURN_IF_ERROR(meet());
-    at::Tensor sum = out.narrow(0, begin, count);
-    at::add_out(sum, piece(0, rank_), piece(1, rank_));
-    for (int rank = 2; rank < size_; ++rank) sum.add_(piece(rank, rank_));
+    std::byte* mine = out + begin * item;
+    sum(mine, piece(0, rank_), piece(1, rank_), count);
+    for (int rank = 2; rank < size_; ++rank) sum(mine, mine, piece(rank, rank_), count);
     RETURN_IF_ERROR(meet());
   }
   return Done{};

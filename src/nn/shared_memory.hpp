@@ -1,5 +1,5 @@
-// Sums and gathers among ranks of one machine through memory that all of them map. Gloo's messages go
-// through the kernel's sockets, which on two cores took three times as long.
+// Sums and gathers among ranks of one machine through memory that all of them map. Gloo's messages
+// go through the kernel's sockets, which on two cores took three times as long.
 //
 //   for each piece that a slot holds:
 //     own values into one's slot   | all are there |   each sums its share over all slots
@@ -27,8 +27,8 @@ class SharedMemory {
     std::function<void(const std::string&)> tell;
     std::function<std::string()> hear;
   };
-  // Waits for all ranks. Nothing where this machine gives no such memory, alike on all ranks. Errors:
-  // io, where a rank does not come.
+  // Waits for all ranks. Nothing where this machine gives no such memory, alike on all ranks.
+  // Errors: io, where a rank does not come.
   static Result<std::unique_ptr<SharedMemory>> join(int rank, int size, Seconds patience,
                                                     const Exchange& exchange);
   ~SharedMemory();
