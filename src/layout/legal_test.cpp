@@ -88,6 +88,19 @@ TEST(Legal, sequence_parallelism_divides_the_rows) {
   expect_legal(layout(2), shape);
 }
 
+// What halves a backward pass, or puts things on the host, is planned and not trained.
+TEST(Untrained, zero_bubble_dual_pipe_and_offloading) {
+  EXPECT_FALSE(untrained(with([](Layout& l) {
+    l.pp = 2;
+    l.vpp = 2;
+    l.schedule = Schedule::interleaved;
+  })));
+  EXPECT_TRUE(untrained(with([](Layout& l) { l.schedule = Schedule::zero_bubble; })));
+  EXPECT_TRUE(untrained(with([](Layout& l) { l.schedule = Schedule::dual_pipe; })));
+  EXPECT_TRUE(untrained(with([](Layout& l) { l.offload_optimizer = true; })));
+  EXPECT_TRUE(untrained(with([](Layout& l) { l.offload_activations = true; })));
+}
+
 TEST(Legal, experts_with_tp_need_sequence_parallelism) {
   expect_broken(Illegal::experts_tp_without_sp, with([](Layout& l) { l.tp = 2; }), with_experts());
 }

@@ -376,6 +376,19 @@ TEST(LayoutText, reads_every_key_that_a_written_layout_has) {
   EXPECT_EQ(wish->recompute_layers, 1);
   EXPECT_EQ(wish->cp_method, layout::CpMethod::all_gather);
   EXPECT_EQ(wish->offload_activations, true);
+  EXPECT_EQ(layout_of(*wish), all);
+}
+
+// A flag over a file: what the flag says holds, and of what neither says the plain layout.
+TEST(LayoutText, is_put_over_what_a_file_says) {
+  const LayoutWish file = *parse_layout_text("tp=2,dp=4,zero_stage=1");
+  const layout::Layout both = layout_of(merged(file, *parse_layout_text("dp=1,pp=2,vpp=3")));
+  EXPECT_EQ(both.tp, 2);
+  EXPECT_EQ(both.dp, 1);
+  EXPECT_EQ(both.zero_stage, 1);
+  EXPECT_EQ(both.cp, 1);
+  // Virtual stages have one schedule.
+  EXPECT_EQ(both.schedule, layout::Schedule::interleaved);
 }
 
 TEST(LayoutText, names_flag_and_key_of_every_mistake) {

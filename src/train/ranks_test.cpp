@@ -115,6 +115,36 @@ constexpr const char* layouts[] = {
     "cp=2,tp=2",
 };
 
+// Nine samples for three replicas in micro-batches of two: six of each turn, so two turns, in which
+// three sequences fill up and do not count. Turn t of replica r has samples (3 t + r) 2 and the next.
+TEST_F(RanksTest, a_batch_is_cut_and_filled_up) {
+  const tokens::Dataset dataset = *tokens::Dataset::open(
+      *files_, folder_ + "/corpus",
+      {.sequence = 16, .packing = tokens::Packing::whole, .loss_on = tokens::LossOn::answers});
+  const GlobalBatch alone = make_batch(dataset, {}, {4, 9}, {.micro_batch = 9}, 0);
+  std::int64_t counted = 0;
+  for (std::int64_t replica = 0; replica < 3; ++replica) {
+    const GlobalBatch cut = make_batch(
+        dataset, {}, {4, 9},
+        {.micro_batch = 2, .replicas = 3, .replica = replica, .turns = 2}, 0);
+    ASSERT_EQ(cut.micro_batches.size(), 2u);
+    counted += cut.counted;
+    for (std::size_t turn = 0; turn < 2; ++turn) {
+      for (std::int64_t j = 0; j < 2; ++j) {
+        const std::int64_t sample = (static_cast<std::int64_t>(turn) * 3 + replica) * 2 + j;
+        if (sample >= 9) continue;
+        const auto tokens_of = [](const nn::Batch& batch, std::int64_t sequence) {
+          return batch.tokens.narrow(0, 16 * sequence, 16);
+        };
+        EXPECT_TRUE(at::equal(tokens_of(cut.micro_batches[turn], j),
+                              tokens_of(alone.micro_batches[0], sample)))
+            << sample;
+      }
+    }
+  }
+  EXPECT_EQ(counted, alone.counted);
+}
+
 // Four steps by one layout, then three by each: the data go on where they stopped, and the losses
 // as those of one rank, but for rounding. (nn/stored_test.cpp has that what is loaded is what was
 // saved.)

@@ -95,6 +95,7 @@ Result<std::unique_ptr<Trainer>> Trainer::make(Setup setup, TrainerOptions optio
 }
 
 Status Trainer::resume() {
+  const Instant begin = world_.clock.now();
   checkpoint::Newest newest =
       checkpoint::newest_good(world_.storage, options_.directory.checkpoints());
   for (const checkpoint::Refused& refused : newest.refused) {
@@ -117,7 +118,11 @@ Status Trainer::resume() {
   ASSIGN_OR_RETURN(cursor_, tokens::Cursor::parse(cursor).during("reading " + from.folder()));
   optimizer_.set_steps(optimizer_steps);
   time_before_ = Seconds::of(time);
-  world_.recorder.event("resumed", {{"step", step_}, {"checkpoint", from.folder()}});
+  world_.recorder.event("resumed", {{"step", step_},
+                                    {"checkpoint", from.folder()},
+                                    {"saved_under", from.manifest().about.layout},
+                                    {"bytes", from.manifest().bytes()},
+                                    {"load_time_s", (world_.clock.now() - begin).in_base()}});
   return Done{};
 }
 
