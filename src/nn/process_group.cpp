@@ -250,6 +250,10 @@ Pending ProcessGroup::all_to_all(const at::Tensor& to, const at::Tensor& from) c
     to.copy_(from.view(to.sizes()));
     return Pending(nullptr);
   }
+  if (shared_ != nullptr) {
+    const Rows one(static_cast<std::size_t>(size_), 1);
+    return done(shared_->all_to_all(to.view({size_, -1}), one, from.view({size_, -1}), one));
+  }
   return begin([&](c10d::Backend& backend) {
     at::Tensor out = to.view({size_, -1}), in = from.view({size_, -1});
     std::vector<std::int64_t> even;
@@ -263,6 +267,7 @@ Pending ProcessGroup::all_to_all(const at::Tensor& to, const Rows& to_rows, cons
     to.copy_(from);
     return Pending(nullptr);
   }
+  if (shared_ != nullptr) return done(shared_->all_to_all(to, to_rows, from, from_rows));
   return begin([&](c10d::Backend& backend) {
     at::Tensor out = to, in = from;
     std::vector<std::int64_t> out_rows = to_rows, in_rows = from_rows;

@@ -175,6 +175,32 @@ TEST(ProcessGroup, all_to_all_is_a_transpose) {
   }
 }
 
+// Rank r sends (r + 1) (to + 1) rows of 50,001 numbers to each rank, all of them 10 r + to: some
+// more than shared memory holds at once, and to rank 0 of rank 2 nothing at all.
+TEST(ProcessGroup, all_to_all_of_unequal_parts) {
+  const auto rank = own_rank();
+  if (!rank) return start_ranks(3);
+  const Joined joined = join(*rank, 3);
+  const auto rows = [](int from, int to) -> std::int64_t {
+    return from == 2 && to == 0 ? 0 : (from + 1) * (to + 1);
+  };
+  constexpr std::int64_t width = 50001;
+  ProcessGroup::Rows sent, received;
+  std::vector<at::Tensor> parts, right;
+  for (int other = 0; other < 3; ++other) {
+    sent.push_back(rows(*rank, other));
+    received.push_back(rows(other, *rank));
+    parts.push_back(at::full({sent.back(), width}, 10 * *rank + other, at::kFloat));
+    right.push_back(at::full({received.back(), width}, 10 * other + *rank, at::kFloat));
+  }
+  for (const ProcessGroup* group : {&joined.group, &joined.by_gloo}) {
+    const at::Tensor from = at::cat(parts), whole = at::cat(right);
+    const at::Tensor to = at::zeros_like(whole);
+    expect_done(group->all_to_all(to, received, from, sent).wait());
+    EXPECT_TRUE(at::equal(to, whole));
+  }
+}
+
 TEST(ProcessGroup, broadcast_gives_what_the_root_has) {
   const auto rank = own_rank();
   if (!rank) return start_ranks(3);

@@ -230,4 +230,74 @@ Status SharedMemory::reduce_scatter_sum(const at::Tensor& part, const at::Tensor
   return Done{};
 }
 
+namespace {
+
+// Before the bytes in a slot.
+struct Parcel {
+  std::size_t bytes;
+  bool more;  // to come in another turn
+};
+constexpr std::size_t parcel_head = 64;
+
+}  // namespace
+
+// How much others send nobody knows beforehand: turns go on until no rank has more.
+Status SharedMemory::shift(int distance, const Message& message) {
+  const std::size_t room = slot_bytes(size_) - parcel_head;
+  const int source = (rank_ - distance + size_) % size_;
+  std::size_t sent = 0, received = 0;
+  for (bool more = true; more;) {
+    const Parcel parcel{.bytes = std::min(room, message.bytes - sent),
+                        .more = message.bytes - sent > room};
+    std::memcpy(slot(rank_), &parcel, sizeof parcel);
+    std::memcpy(slot(rank_) + parcel_head, message.from + sent, parcel.bytes);
+    sent += parcel.bytes;
+    RETURN_IF_ERROR(meet());
+    more = false;
+    Parcel arrived{};
+    for (int rank = 0; rank < size_; ++rank) {
+      Parcel of_rank;
+      std::memcpy(&of_rank, slot(rank), sizeof of_rank);
+      more |= of_rank.more;
+      if (rank == source) arrived = of_rank;
+    }
+    std::memcpy(message.to + received, slot(source) + parcel_head, arrived.bytes);
+    received += arrived.bytes;
+    RETURN_IF_ERROR(meet());
+  }
+  return Done{};
+}
+
+Status SharedMemory::all_to_all(const at::Tensor& to, const std::vector<std::int64_t>& to_rows,
+                                const at::Tensor& from,
+                                const std::vector<std::int64_t>& from_rows) {
+  const auto row_bytes = [](const at::Tensor& x) {
+    return x.size(0) == 0 ? 0 : x.nbytes() / static_cast<std::size_t>(x.size(0));
+  };
+  // Where each rank's rows begin.
+  const auto offsets = [&](const std::vector<std::int64_t>& rows, std::size_t bytes) {
+    std::vector<std::size_t> out{0};
+    for (const std::int64_t count : rows) {
+      out.push_back(out.back() + static_cast<std::size_t>(count) * bytes);
+    }
+    return out;
+  };
+  const std::vector<std::size_t> to_at = offsets(to_rows, row_bytes(to));
+  const std::vector<std::size_t> from_at = offsets(from_rows, row_bytes(from));
+  auto* into = static_cast<std::byte*>(to.mutable_data_ptr());
+  const auto* out_of = static_cast<const std::byte*>(from.const_data_ptr());
+  const auto own = static_cast<std::size_t>(rank_);
+  if (from_at[own + 1] > from_at[own]) {
+    std::memcpy(into + to_at[own], out_of + from_at[own], from_at[own + 1] - from_at[own]);
+  }
+  for (int distance = 1; distance < size_; ++distance) {
+    const auto target = static_cast<std::size_t>((rank_ + distance) % size_);
+    const auto source = static_cast<std::size_t>((rank_ - distance + size_) % size_);
+    RETURN_IF_ERROR(shift(distance, {.to = into + to_at[source],
+                                     .from = out_of + from_at[target],
+                                     .bytes = from_at[target + 1] - from_at[target]}));
+  }
+  return Done{};
+}
+
 }  // namespace celere::nn

@@ -40,6 +40,9 @@ class SharedMemory {
   Status all_reduce_sum(const at::Tensor& tensor);
   Status all_gather(const at::Tensor& whole, const at::Tensor& part);
   Status reduce_scatter_sum(const at::Tensor& part, const at::Tensor& whole);
+  // to_rows[r] rows come from rank r, from_rows[r] go to it; a row has the bytes of one of either.
+  Status all_to_all(const at::Tensor& to, const std::vector<std::int64_t>& to_rows,
+                    const at::Tensor& from, const std::vector<std::int64_t>& from_rows);
 
  private:
   struct Head;
@@ -47,6 +50,13 @@ class SharedMemory {
   std::byte* slot(int rank) const;  // `size_` stands for the one of the sums
   Status meet();
   Status missing() const;
+  struct Message {
+    std::byte* to;
+    const std::byte* from;
+    std::size_t bytes;  // of `from`
+  };
+  // One message to the rank `distance` ahead, one from the rank as far behind.
+  Status shift(int distance, const Message& message);
 
   int rank_, size_;
   Seconds patience_;

@@ -116,7 +116,8 @@ constexpr const char* layouts[] = {
 };
 
 // Nine samples for three replicas in micro-batches of two: six of each turn, so two turns, in which
-// three sequences fill up and do not count. Turn t of replica r has samples (3 t + r) 2 and the next.
+// three sequences fill up and do not count. Turn t of replica r has samples (3 t + r) 2 and the
+// next.
 TEST_F(RanksTest, a_batch_is_cut_and_filled_up) {
   const tokens::Dataset dataset = *tokens::Dataset::open(
       *files_, folder_ + "/corpus",
@@ -125,8 +126,7 @@ TEST_F(RanksTest, a_batch_is_cut_and_filled_up) {
   std::int64_t counted = 0;
   for (std::int64_t replica = 0; replica < 3; ++replica) {
     const GlobalBatch cut = make_batch(
-        dataset, {}, {4, 9},
-        {.micro_batch = 2, .replicas = 3, .replica = replica, .turns = 2}, 0);
+        dataset, {}, {4, 9}, {.micro_batch = 2, .replicas = 3, .replica = replica, .turns = 2}, 0);
     ASSERT_EQ(cut.micro_batches.size(), 2u);
     counted += cut.counted;
     for (std::size_t turn = 0; turn < 2; ++turn) {
