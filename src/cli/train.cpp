@@ -33,7 +33,8 @@ int exit_code_of(const launch::RanksEnded& ended, int ranks) {
   if (ranks == 1 && ending.code == exit_wrong) return complain(errors);
   const std::string who =
       ranks == 1 ? "the worker" : fmt::format("rank {} of {}", ended.rank, ranks);
-  const std::string how = ending.code == exit_wrong ? "" : " ended with " + written(ending);
+  const std::string how =
+      ending.code == exit_wrong ? "" : fmt::format(" ended: {}", written(ending));
   return complain(fmt::format("{}{}{}{}", who, how, errors.empty() ? "" : ": ", errors));
 }
 

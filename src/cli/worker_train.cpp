@@ -61,7 +61,10 @@ Result<train::Outcome> train_here(const Flags& flags) {
     run.layout = spec::merged(run.layout, wish);
   }
   const spec::Catalog catalog(*files, flags.catalog);
-  ASSIGN_OR_RETURN(train::Setup setup, train::make_setup(std::move(run), catalog));
+  const std::string from = flags.layout.empty() ? "" : " with --layout " + flags.layout;
+  ASSIGN_OR_RETURN(
+      train::Setup setup,
+      train::make_setup(std::move(run), catalog).during("taking " + directory.run_file() + from));
   ASSIGN_OR_RETURN(const Ranks ranks, meet(flags, setup));
   train::RankPeers peers(ranks.writers);
   train::Recorder recorder = train::Recorder::silent(clock);

@@ -32,6 +32,18 @@ std::string speed(double tokens_per_s) {
                                : fmt::format("{:.1f} k tokens/s", tokens_per_s / 1000);
 }
 
+std::string count_of(std::int64_t count, const char* what) {
+  return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
+}
+
+// "2 threads"; "4 ranks of 1 thread (tp=2,pp=2,...)".
+std::string who_computes(const wire::Event& event) {
+  const std::string threads = count_of(number(event, "threads"), "thread");
+  const std::int64_t ranks = number(event, "ranks");
+  if (ranks <= 1) return threads;
+  return fmt::format("{} of {} ({})", count_of(ranks, "rank"), threads, text(event, "layout"));
+}
+
 }  // namespace
 
 void TrainReport::hear(const wire::StepMetrics& metrics) {
@@ -51,10 +63,9 @@ std::string TrainReport::hear(const wire::Event& event) {
     first_step_ = number(event, "step");
     if (first_step_ == total_steps_) return fmt::format("all {} steps are done\n", total_steps_);
     return fmt::format(
-        "{:.2f} M parameters in {}, {} threads, {} kernels; {:.2f} M tokens of text; steps {} to "
-        "{}\n",
+        "{:.2f} M parameters in {}, {}, {} kernels; {:.2f} M tokens of text; steps {} to {}\n",
         static_cast<double>(number(event, "parameters")) * 1e-6, text(event, "precision"),
-        number(event, "threads"), text(event, "kernels"),
+        who_computes(event), text(event, "kernels"),
         static_cast<double>(number(event, "training_tokens")) * 1e-6, first_step_ + 1,
         total_steps_);
   }

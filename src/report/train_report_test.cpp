@@ -34,6 +34,12 @@ TEST(TrainReport, begins_with_what_is_trained) {
   EXPECT_EQ(report.hear(started(0)),
             "4.39 M parameters in bf16, 2 threads, AVX-512 kernels; 0.04 M tokens of text; steps 1 "
             "to 100\n");
+  wire::Event many = started(0);
+  many.fields.push_back({"ranks", std::int64_t{4}});
+  many.fields.push_back({"layout", std::string("tp=2,pp=2,dp=1")});
+  EXPECT_EQ(report.hear(many),
+            "4.39 M parameters in bf16, 4 ranks of 2 threads (tp=2,pp=2,dp=1), AVX-512 kernels; "
+            "0.04 M tokens of text; steps 1 to 100\n");
   EXPECT_EQ(report.hear(started(100)), "all 100 steps are done\n");
 }
 
