@@ -12,7 +12,6 @@ namespace {
 struct Key {
   std::vector<int> shared;
   int order = 0;
-  friend bool operator==(const Key&, const Key&) = default;
 };
 
 Key expert_key(Axis axis, const Place& p) {
