@@ -106,11 +106,8 @@ void Optimizer::add_matrices(const Piece& piece) {
   const at::Tensor momentum = shaped(momentum_.narrow(0, piece.state, piece.count));
   const at::Tensor gradient = shaped(p.value.grad());
   const at::Tensor value = shaped(p.value.detach());
-  const bool copies = !p.compute.is_same(p.value);
-  const at::Tensor compute = copies ? shaped(p.compute.detach()) : at::Tensor();
   for (std::int64_t i = 0; i < value.size(0); ++i) {
-    matrices_.push_back({momentum.select(0, i), gradient.select(0, i), value.select(0, i),
-                         copies ? compute.select(0, i) : at::Tensor()});
+    matrices_.push_back({momentum.select(0, i), gradient.select(0, i), value.select(0, i)});
   }
 }
 

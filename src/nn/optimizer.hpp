@@ -56,7 +56,6 @@ class Optimizer {
   // One matrix [rows, columns] of Muon's: views.
   struct Matrix {
     at::Tensor momentum, gradient, value;
-    at::Tensor compute;  // undefined where it is the value itself
   };
   void add_matrices(const Piece& piece);
   void step_adamw(double rate_factor, double gradient_scale);

@@ -24,7 +24,7 @@ TrainingStep::TrainingStep(const spec::Model& model, Parameters& parameters, Typ
                   .count = layers.count,
                   .embedding = index == 0,
                   .head = index == l.pp * l.vpp - 1};
-    chunk.units = std::make_unique<Units>(parameters, chunk.part, model.layers);
+    chunk.units = std::make_unique<Units>(parameters, chunk.part, model);
     chunk.decoder = std::make_unique<Decoder>(model, parameters, Ops(types, table, &mesh),
                                               length_max, chunk.part, chunk.units.get());
     chunks_.push_back(std::move(chunk));

@@ -2,8 +2,18 @@
 
 namespace celere::nn {
 
-Units::Units(Parameters& parameters, const DecoderPart& part, int layers)
-    : parameters_(&parameters), part_(part), layers_(layers) {}
+Units::Units(Parameters& parameters, const DecoderPart& part, const spec::Model& model)
+    : parameters_(&parameters),
+      part_(part),
+      layers_(model.layers),
+      head_reads_embedding_(model.tied_embeddings && part.embedding) {}
+
+template <typename F>
+void Units::over_read(int index, const F& function) const {
+  for (Bucket* bucket : parameters_->buckets_of(index)) function(*bucket);
+  if (index != layers_ || !head_reads_embedding_) return;
+  for (Bucket* bucket : parameters_->buckets_of(-1)) function(*bucket);
+}
 
 bool Units::reruns(int index) const {
   const layout::Layout& layout = parameters_->mesh().layout();
@@ -19,38 +29,23 @@ void Units::prefetch(int index) const {
   for (Bucket* bucket : parameters_->buckets_of(index)) bucket->begin_gather();
 }
 
-// The head of tied embeddings reads the embedding's bucket too.
 Tensors Units::unit(int index, const Tensors& in, const Piece& forward) const {
-  const bool is_head = index == layers_;
-  const bool records = c10::GradMode::is_enabled();
-  for (Bucket* bucket : parameters_->buckets_of(index)) bucket->need_values();
-  if (is_head && part_.embedding) {
-    for (Bucket* bucket : parameters_->buckets_of(-1)) bucket->need_values();
-  }
+  const bool head_records = index == layers_ && c10::GradMode::is_enabled();
+  over_read(index, [](Bucket& bucket) { bucket.need_values(); });
   prefetch(index + 1);
-  if (is_head && records) before_backward(index);  // its gradients come in the forward pass
+  if (head_records) before_backward(index);  // its gradients come in the forward pass
   const Tensors from = in.empty() ? in : noticed(in, [this, index] { after_backward(index); });
   Tensors out = reruns(index) ? rerun(from, forward) : forward(from);
   out = noticed(out, [this, index] { before_backward(index); });
-  const bool keeps = is_head && records;
-  if (!keeps) {
-    for (Bucket* bucket : parameters_->buckets_of(index)) bucket->release_values();
-    if (is_head && part_.embedding) {
-      for (Bucket* bucket : parameters_->buckets_of(-1)) bucket->release_values();
-    }
-  }
+  if (!head_records) over_read(index, [](Bucket& bucket) { bucket.release_values(); });
   return out;
 }
 
 void Units::before_backward(int index) const {
-  const auto need = [&](int unit) {
-    for (Bucket* bucket : parameters_->buckets_of(unit)) {
-      bucket->need_values();
-      bucket->need_gradients();
-    }
-  };
-  need(index);
-  if (index == layers_ && part_.embedding) need(-1);
+  over_read(index, [](Bucket& bucket) {
+    bucket.need_values();
+    bucket.need_gradients();
+  });
   prefetch(index - 1);
 }
 

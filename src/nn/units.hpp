@@ -10,8 +10,8 @@ namespace celere::nn {
 
 class Units : public Around {
  public:
-  // The layers of one part of a model. The parameters must outlive it.
-  Units(Parameters& parameters, const DecoderPart& part, int layers);
+  // Of one part of a model. The parameters must outlive it.
+  Units(Parameters& parameters, const DecoderPart& part, const spec::Model& model);
 
   Tensors unit(int index, const Tensors& in, const Piece& forward) const override;
 
@@ -22,6 +22,10 @@ class Units : public Around {
 
  private:
   bool reruns(int index) const;
+  // The buckets that a unit reads: its own, and of tied embeddings on one stage the head those of
+  // the embedding too.
+  template <typename F>
+  void over_read(int index, const F& function) const;
   void prefetch(int index) const;
   void before_backward(int index) const;
   void after_backward(int index) const;
@@ -29,6 +33,7 @@ class Units : public Around {
   Parameters* parameters_;
   DecoderPart part_;
   int layers_;
+  bool head_reads_embedding_;
   bool last_ = false;
 };
 
