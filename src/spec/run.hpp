@@ -86,6 +86,7 @@ struct Run {
   // GPUs held ready; empty: 1 % of the ranks, as far as there are.
   std::optional<int> spares;
   LostReplica on_lost_replica = LostReplica::roll_back;
+  std::int64_t check_every = 0;  // steps between checks for silent corruption; 0: never
   CheckpointPlan checkpoint;
   int gpus_per_rack = 0;         // for limits.power_per_rack
   std::optional<DataSpec> data;  // for a training on real text
