@@ -203,6 +203,8 @@ void read_recovery(Run& run, const TomlTable& recovery) {
   }
   run.on_lost_replica =
       static_cast<LostReplica>(recovery.choice("on_lost_replica", {"roll back", "continue"}, 0));
+  run.check_every = read_check_every(recovery);
+  run.recovery = read_recovery_plan(recovery);
 }
 
 // Mistakes are noted in the document.

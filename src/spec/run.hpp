@@ -16,6 +16,7 @@
 #include "spec/layout_wish.hpp"
 #include "spec/model.hpp"
 #include "spec/precision.hpp"
+#include "spec/recovery_plan.hpp"
 #include "spec/schedule.hpp"
 #include "spec/toml_tree.hpp"
 
@@ -87,6 +88,7 @@ struct Run {
   std::optional<int> spares;
   LostReplica on_lost_replica = LostReplica::roll_back;
   std::int64_t check_every = 0;  // steps between checks for silent corruption; 0: never
+  RecoveryPlan recovery{};       // the rest of [recovery]
   CheckpointPlan checkpoint;
   int gpus_per_rack = 0;         // for limits.power_per_rack
   std::optional<DataSpec> data;  // for a training on real text
