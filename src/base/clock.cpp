@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <chrono>
+#include <ctime>
 #include <thread>
 
 namespace celere {
@@ -22,6 +23,12 @@ Instant SystemClock::wall() const { return instant_of<std::chrono::system_clock>
 
 void SystemClock::sleep(Seconds time) {
   std::this_thread::sleep_for(std::chrono::duration<double>(time.in_base()));
+}
+
+Seconds ProcessCpuTime::used() const {
+  timespec used{};
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+  return Seconds::of(static_cast<double>(used.tv_sec) + static_cast<double>(used.tv_nsec) * 1e-9);
 }
 
 std::string written_utc(Instant wall) {

@@ -39,6 +39,18 @@ class SystemClock final : public Clock {
   void sleep(Seconds time) override;
 };
 
+// How much of the processors this process has used, all its threads together.
+class CpuTime {
+ public:
+  virtual ~CpuTime() = default;
+  virtual Seconds used() const = 0;
+};
+
+class ProcessCpuTime final : public CpuTime {
+ public:
+  Seconds used() const override;
+};
+
 // Stands still until it is moved; sleeping moves it.
 class ManualClock final : public Clock {
  public:

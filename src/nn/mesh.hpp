@@ -25,6 +25,7 @@ class Mesh {
     Device device = Device::cpu;
     std::string interface;  // Membership::interface
     Seconds patience = Seconds::of(1800);
+    Watch* watch = nullptr;  // of all its collectives
   };
   // Waits for all ranks of the layout. Errors: those of ProcessGroup::make. REQUIRES: a legal
   // layout; member.rank < layout.ranks().

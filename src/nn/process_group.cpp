@@ -81,9 +81,42 @@ struct Meeting::Store {
   c10::intrusive_ptr<c10d::Store> store;
 };
 
+// One that nobody waits for is left when it is dropped.
 struct Pending::Work {
+  Work() = default;
+  Work(const Work&) = delete;
+  Work& operator=(const Work&) = delete;
+  ~Work() { leave(); }
+  void leave() {
+    if (watch != nullptr && !error && sequence != 0) watch->leave(std::exchange(sequence, 0));
+  }
+
   c10::intrusive_ptr<c10d::Work> work;  // nothing: it could not begin
   std::optional<Error> error;
+  Watch* watch = nullptr;
+  std::uint64_t sequence = 0;
+  // How it is waited for where it may be given up: in slices, or (from one rank to another) until
+  // it is aborted. On a GPU nobody waits here at all.
+  enum class Waits { plainly, in_slices, abortably } waits = Waits::plainly;
+};
+
+struct ProcessGroup::What {
+  wire::CollectiveKind kind;
+  std::size_t bytes;
+};
+
+struct ProcessGroup::Journal {
+  Watch* watch;
+  std::string label;
+  bool on_gpu = false;
+  std::uint64_t count = 0;
+
+  std::uint64_t enter(const What& what) {
+    return watch->enter({.group = label,
+                         .kind = what.kind,
+                         .bytes = static_cast<std::int64_t>(what.bytes),
+                         .in_group = ++count});
+  }
 };
 
 struct ProcessGroup::Backend {
@@ -117,15 +150,53 @@ Result<Meeting> Meeting::at_port(const Port& port) {
   }
 }
 
+namespace {
+
+Error given_up() { return {ErrorCode::io, "a collective: it was given up", {}}; }
+
+// How often one that waits looks whether it is to give up.
+constexpr std::chrono::milliseconds look_every{100};
+
+// Whether it came to its end. Throws what the collective threw.
+bool wait_watched(c10d::Work& work, const Watch& watch) {
+  while (true) {
+    try {
+      return work.wait(look_every);
+    } catch (const std::exception&) {
+      if (work.isCompleted()) throw;
+      if (watch.abandoned()) return false;
+    }
+  }
+}
+
+// A message cannot be waited for in pieces: Gloo takes a wait that ends too early for a broken
+// connection.
+bool wait_for_message(c10d::Work& work, Watch& watch) {
+  bool arrived = false;
+  return watch.wait_abortably([&] { work.abort(); }, [&] { arrived = work.wait(); }) && arrived;
+}
+
+}  // namespace
+
 Status Pending::wait() {
   if (work_ == nullptr) return Done{};
   if (work_->error) return *work_->error;
+  Watch* const watch = work_->watch;
+  const Watch::Within within(watch);
+  c10d::Work& work = *work_->work;
   try {
-    if (work_->work->wait()) return Done{};
+    const bool arrived = work_->waits == Work::Waits::in_slices   ? wait_watched(work, *watch)
+                         : work_->waits == Work::Waits::abortably ? wait_for_message(work, *watch)
+                                                                  : work.wait();
+    if (arrived) {
+      work_->leave();
+      return Done{};
+    }
+    work_->error = given_up();
   } catch (const std::exception& thrown) {
-    return io_error("a collective", thrown);
+    work_->error = io_error("a collective", thrown);
   }
-  return Error{ErrorCode::io, "a collective was given up", {}};
+  return *work_->error;
 }
 
 Result<ProcessGroup> ProcessGroup::make(const Meeting& meeting, const Membership& member) {
@@ -135,6 +206,11 @@ Result<ProcessGroup> ProcessGroup::make(const Meeting& meeting, const Membership
   group.rank_ = member.rank;
   group.size_ = member.size;
   if (member.size == 1) return group;
+  if (member.watch != nullptr) {
+    group.journal_ = std::make_shared<Journal>(
+        Journal{member.watch, member.label.empty() ? member.name : member.label,
+                member.device == Device::cuda});
+  }
   const std::string doing =
       fmt::format("making the group \"{}\", rank {} of {}", member.name, member.rank, member.size);
   try {
@@ -154,8 +230,11 @@ Result<ProcessGroup> ProcessGroup::make(const Meeting& meeting, const Membership
                   const std::vector<std::uint8_t> text = store->get("memory");
                   return std::string(text.begin(), text.end());
                 }};
-        ASSIGN_OR_RETURN(group.shared_,
-                         SharedMemory::join(member.rank, member.size, member.patience, by_store));
+        ASSIGN_OR_RETURN(group.shared_, SharedMemory::join({.rank = member.rank,
+                                                            .size = member.size,
+                                                            .patience = member.patience,
+                                                            .watch = member.watch},
+                                                           by_store));
       }
       return group;
     }
@@ -171,18 +250,40 @@ Result<ProcessGroup> ProcessGroup::make(const Meeting& meeting, const Membership
 }
 
 template <typename Begin>
-Pending ProcessGroup::begin(const Begin& begin) const {
+Pending ProcessGroup::begin(const What& what, const Begin& begin) const {
   auto work = std::make_shared<Pending::Work>();
+  if (journal_ != nullptr) {
+    work->watch = journal_->watch;
+    work->sequence = journal_->enter(what);
+    using Waits = Pending::Work::Waits;
+    const bool message =
+        what.kind == wire::CollectiveKind::send || what.kind == wire::CollectiveKind::receive;
+    work->waits = journal_->on_gpu ? Waits::plainly : message ? Waits::abortably : Waits::in_slices;
+  }
+  const Watch::Within within(work->watch);
   try {
-    work->work = begin(*backend_->backend);
+    if (work->watch != nullptr && work->watch->abandoned()) {
+      work->error = given_up();
+    } else {
+      work->work = begin(*backend_->backend);
+    }
   } catch (const std::exception& thrown) {
     work->error = io_error("a collective", thrown);
   }
   return Pending(std::move(work));
 }
 
-Pending ProcessGroup::done(Status status) {
-  if (status.ok()) return Pending(nullptr);
+// Through shared memory: it is done when it returns.
+template <typename Do>
+Pending ProcessGroup::shared(const What& what, const Do& collective) const {
+  Watch* const watch = journal_ != nullptr ? journal_->watch : nullptr;
+  const std::uint64_t sequence = journal_ != nullptr ? journal_->enter(what) : 0;
+  const Watch::Within within(watch);
+  Status status = collective(*shared_);
+  if (status.ok()) {
+    if (watch != nullptr) watch->leave(sequence);
+    return Pending(nullptr);
+  }
   auto work = std::make_shared<Pending::Work>();
   work->error = std::move(status).error();
   return Pending(std::move(work));
@@ -190,8 +291,11 @@ Pending ProcessGroup::done(Status status) {
 
 Pending ProcessGroup::all_reduce_sum(const at::Tensor& tensor) const {
   if (size_ == 1) return Pending(nullptr);
-  if (shared_ != nullptr) return done(shared_->all_reduce_sum(tensor));
-  return begin([&](c10d::Backend& backend) {
+  if (shared_ != nullptr) {
+    return shared({wire::CollectiveKind::all_reduce, tensor.nbytes()},
+                  [&](SharedMemory& memory) { return memory.all_reduce_sum(tensor); });
+  }
+  return begin({wire::CollectiveKind::all_reduce, tensor.nbytes()}, [&](c10d::Backend& backend) {
     std::vector<at::Tensor> tensors{tensor};
     return backend.allreduce(tensors);
   });
@@ -199,7 +303,7 @@ Pending ProcessGroup::all_reduce_sum(const at::Tensor& tensor) const {
 
 Pending ProcessGroup::all_reduce_max(const at::Tensor& tensor) const {
   if (size_ == 1) return Pending(nullptr);
-  return begin([&](c10d::Backend& backend) {
+  return begin({wire::CollectiveKind::all_reduce, tensor.nbytes()}, [&](c10d::Backend& backend) {
     std::vector<at::Tensor> tensors{tensor};
     c10d::AllreduceOptions options;
     options.reduceOp = c10d::ReduceOp::MAX;
@@ -210,7 +314,7 @@ Pending ProcessGroup::all_reduce_max(const at::Tensor& tensor) const {
 Pending ProcessGroup::broadcast(const at::Tensor& tensor, int root) const {
   CHECK(root >= 0 && root < size_);
   if (size_ == 1) return Pending(nullptr);
-  return begin([&](c10d::Backend& backend) {
+  return begin({wire::CollectiveKind::broadcast, tensor.nbytes()}, [&](c10d::Backend& backend) {
     std::vector<at::Tensor> tensors{tensor};
     c10d::BroadcastOptions options;
     options.rootRank = root;
@@ -224,8 +328,11 @@ Pending ProcessGroup::all_gather(const at::Tensor& whole, const at::Tensor& part
     whole.copy_(part.view(whole.sizes()));
     return Pending(nullptr);
   }
-  if (shared_ != nullptr) return done(shared_->all_gather(whole, part));
-  return begin([&](c10d::Backend& backend) {
+  if (shared_ != nullptr) {
+    return shared({wire::CollectiveKind::all_gather, whole.nbytes()},
+                  [&](SharedMemory& memory) { return memory.all_gather(whole, part); });
+  }
+  return begin({wire::CollectiveKind::all_gather, whole.nbytes()}, [&](c10d::Backend& backend) {
     at::Tensor out = whole.view({-1}), in = part.view({-1});
     return backend.all_gather_single(out, in);
   });
@@ -237,8 +344,11 @@ Pending ProcessGroup::reduce_scatter_sum(const at::Tensor& part, const at::Tenso
     part.copy_(whole.view(part.sizes()));
     return Pending(nullptr);
   }
-  if (shared_ != nullptr) return done(shared_->reduce_scatter_sum(part, whole));
-  return begin([&](c10d::Backend& backend) {
+  if (shared_ != nullptr) {
+    return shared({wire::CollectiveKind::reduce_scatter, whole.nbytes()},
+                  [&](SharedMemory& memory) { return memory.reduce_scatter_sum(part, whole); });
+  }
+  return begin({wire::CollectiveKind::reduce_scatter, whole.nbytes()}, [&](c10d::Backend& backend) {
     at::Tensor out = part.view({-1}), in = whole.view({-1});
     return backend.reduce_scatter_single(out, in);
   });
@@ -252,9 +362,11 @@ Pending ProcessGroup::all_to_all(const at::Tensor& to, const at::Tensor& from) c
   }
   if (shared_ != nullptr) {
     const Rows one(static_cast<std::size_t>(size_), 1);
-    return done(shared_->all_to_all(to.view({size_, -1}), one, from.view({size_, -1}), one));
+    return shared({wire::CollectiveKind::all_to_all, from.nbytes()}, [&](SharedMemory& memory) {
+      return memory.all_to_all(to.view({size_, -1}), one, from.view({size_, -1}), one);
+    });
   }
-  return begin([&](c10d::Backend& backend) {
+  return begin({wire::CollectiveKind::all_to_all, from.nbytes()}, [&](c10d::Backend& backend) {
     at::Tensor out = to.view({size_, -1}), in = from.view({size_, -1});
     std::vector<std::int64_t> even;
     return backend.all_to_all_single(out, in, even, even);
@@ -267,8 +379,12 @@ Pending ProcessGroup::all_to_all(const at::Tensor& to, const Rows& to_rows, cons
     to.copy_(from);
     return Pending(nullptr);
   }
-  if (shared_ != nullptr) return done(shared_->all_to_all(to, to_rows, from, from_rows));
-  return begin([&](c10d::Backend& backend) {
+  if (shared_ != nullptr) {
+    return shared({wire::CollectiveKind::all_to_all, from.nbytes()}, [&](SharedMemory& memory) {
+      return memory.all_to_all(to, to_rows, from, from_rows);
+    });
+  }
+  return begin({wire::CollectiveKind::all_to_all, from.nbytes()}, [&](c10d::Backend& backend) {
     at::Tensor out = to, in = from;
     std::vector<std::int64_t> out_rows = to_rows, in_rows = from_rows;
     return backend.all_to_all_single(out, in, out_rows, in_rows);
@@ -277,7 +393,7 @@ Pending ProcessGroup::all_to_all(const at::Tensor& to, const Rows& to_rows, cons
 
 Pending ProcessGroup::send(const at::Tensor& tensor, int to, int tag) const {
   CHECK(to >= 0 && to < size_ && to != rank_);
-  return begin([&](c10d::Backend& backend) {
+  return begin({wire::CollectiveKind::send, tensor.nbytes()}, [&](c10d::Backend& backend) {
     std::vector<at::Tensor> tensors{tensor};
     return backend.send(tensors, to, tag);
   });
@@ -285,7 +401,7 @@ Pending ProcessGroup::send(const at::Tensor& tensor, int to, int tag) const {
 
 Pending ProcessGroup::receive(const at::Tensor& tensor, int from, int tag) const {
   CHECK(from >= 0 && from < size_ && from != rank_);
-  return begin([&](c10d::Backend& backend) {
+  return begin({wire::CollectiveKind::receive, tensor.nbytes()}, [&](c10d::Backend& backend) {
     std::vector<at::Tensor> tensors{tensor};
     return backend.recv(tensors, from, tag);
   });
@@ -293,7 +409,9 @@ Pending ProcessGroup::receive(const at::Tensor& tensor, int from, int tag) const
 
 Status ProcessGroup::barrier() const {
   if (size_ == 1) return Done{};
-  return begin([](c10d::Backend& backend) { return backend.barrier(); }).wait();
+  return begin({wire::CollectiveKind::barrier, 0},
+               [](c10d::Backend& backend) { return backend.barrier(); })
+      .wait();
 }
 
 }  // namespace celere::nn

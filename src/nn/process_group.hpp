@@ -20,6 +20,7 @@
 #include "base/units.hpp"
 #include "nn/shared_memory.hpp"
 #include "nn/torch.hpp"
+#include "nn/watch.hpp"
 
 namespace celere::nn {
 
@@ -75,6 +76,10 @@ struct Membership {
   // Sums and gathers of ranks on one machine ("lo") go through memory that they share; they are
   // then done when they return.
   bool shared_memory = true;
+  // Is told of each collective, and may give one up; it must outlive the group. Nothing: costs
+  // nothing.
+  Watch* watch = nullptr;
+  std::string label = {};  // in the flight record; empty: the name
 };
 
 class ProcessGroup {
@@ -115,11 +120,15 @@ class ProcessGroup {
 
  private:
   struct Backend;
-  static Pending done(Status status);
+  struct Journal;  // of the collectives of this group, for its Watch
+  struct What;
+  template <typename Do>
+  Pending shared(const What& what, const Do& collective) const;
   template <typename Begin>
-  Pending begin(const Begin& begin) const;
+  Pending begin(const What& what, const Begin& begin) const;
   std::shared_ptr<Backend> backend_;      // nothing: one rank
   std::shared_ptr<SharedMemory> shared_;  // nothing: all through the backend
+  std::shared_ptr<Journal> journal_;      // nothing: nobody watches
   int rank_ = 0;
   int size_ = 1;
 };

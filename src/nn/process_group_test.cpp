@@ -6,10 +6,13 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <charconv>
 #include <filesystem>
+#include <thread>
 
 #include "base/processes.hpp"
+#include "base/test_folder.hpp"
 
 namespace celere::nn {
 namespace {
@@ -241,6 +244,126 @@ TEST(ProcessGroup, a_lost_rank_is_an_error_and_no_hang) {
     const Status status = group->all_reduce_sum(row({1})).wait();
     ASSERT_FALSE(status.ok());
     EXPECT_EQ(status.error().code, ErrorCode::io);
+  }
+}
+
+// Ranks that are threads, each with its record and its watch.
+struct Watched {
+  std::string path;
+  wire::FlightRecord record;
+  Watch watch;
+  ProcessGroup shared, by_gloo;
+
+  Watched(std::string at, const Meeting& meeting, int rank, const Clock& clock, const CpuTime& time)
+      : path(std::move(at)),
+        record(*wire::FlightRecord::create(path, rank, clock)),
+        watch(&record, time),
+        shared(*ProcessGroup::make(meeting, membership("shared", rank))),
+        by_gloo(*ProcessGroup::make(meeting, membership("by Gloo", rank))) {}
+  Membership membership(const std::string& name, int rank) {
+    return {.name = name,
+            .rank = rank,
+            .size = 2,
+            .interface = "lo",
+            .patience = 60_s,
+            .shared_memory = name == "shared",
+            .watch = &watch};
+  }
+  wire::Flight flight() const { return wire::FlightReader::open(path)->read(); }
+};
+
+// Each question costs a second: so many questions, so many seconds.
+class Questions final : public CpuTime {
+ public:
+  Seconds used() const override { return Seconds::of(++asked_); }
+
+ private:
+  mutable double asked_ = 0;
+};
+
+// Two threads at once, each with its rank.
+void as_two(const std::function<void(int)>& rank) {
+  std::thread other([&] { rank(1); });
+  rank(0);
+  other.join();
+}
+
+// One sum through shared memory and one by Gloo, then a message: in this order, with 8 bytes each,
+// counted by group and left. Within collectives are, of the questions' seconds, one for each call
+// that may wait: the sum through memory, begin and wait of Gloo's, begin and wait of the message
+// are 5; 10 questions were asked and the last is the eleventh.
+TEST(ProcessGroup, what_it_does_stands_in_the_flight_record) {
+  const TemporaryFolder folder("watch");
+  const Meeting meeting = Meeting::in_process();
+  as_two([&](int rank) {
+    const SystemClock clock;
+    const Questions time;
+    Watched me(folder / std::to_string(rank), meeting, rank, clock, time);
+    // The sums of making the shared memory are its own matter.
+    expect_done(me.shared.all_reduce_sum(row({1, 2})).wait());
+    expect_done(me.by_gloo.all_reduce_sum(row({1, 2})).wait());
+    Pending message =
+        rank == 0 ? me.by_gloo.send(row({1, 2}), 1, 7) : me.by_gloo.receive(row({0, 0}), 0, 7);
+    EXPECT_FALSE(me.flight().entries.back().left);
+    expect_done(message.wait());
+    EXPECT_EQ(me.watch.computed(), Seconds::of(11 - 5));
+    const wire::Flight flight = me.flight();
+    ASSERT_EQ(flight.entries.size(), 3u);
+    using wire::CollectiveKind;
+    const CollectiveKind kinds[] = {CollectiveKind::all_reduce, CollectiveKind::all_reduce,
+                                    rank == 0 ? CollectiveKind::send : CollectiveKind::receive};
+    const char* groups[] = {"shared", "by Gloo", "by Gloo"};
+    const std::uint64_t counts[] = {1, 1, 2};
+    for (std::size_t i = 0; i < 3; ++i) {
+      EXPECT_EQ(flight.entries[i].group, groups[i]);
+      EXPECT_EQ(flight.entries[i].kind, kinds[i]);
+      EXPECT_EQ(flight.entries[i].bytes, 8);
+      EXPECT_EQ(flight.entries[i].in_group, counts[i]);
+      EXPECT_TRUE(flight.entries[i].left.has_value());
+    }
+  });
+}
+
+// Rank 1 never comes: rank 0 waits for it in a sum through memory, in one by Gloo, and for a
+// message, and gives up as soon as it is told to, long before its patience of a minute is over. The
+// record says in what.
+TEST(ProcessGroup, one_that_waits_gives_up_when_told) {
+  for (int way = 0; way < 3; ++way) {
+    const TemporaryFolder folder("abandon");
+    const Meeting meeting = Meeting::in_process();
+    std::atomic<bool> over = false;
+    as_two([&](int rank) {
+      const SystemClock clock;
+      const ProcessCpuTime time;
+      Watched me(folder / std::to_string(rank), meeting, rank, clock, time);
+      expect_done(me.by_gloo.all_reduce_sum(row({1})).wait());
+      if (rank == 1) {
+        while (!over) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+        return;
+      }
+      const Instant begin = clock.now();
+      std::thread teller([&] {
+        std::this_thread::sleep_for(std::chrono::milliseconds(250));
+        me.watch.hold(true);  // held off: it goes on waiting
+        me.watch.abandon();
+        std::this_thread::sleep_for(std::chrono::milliseconds(250));
+        me.watch.hold(false);
+        me.watch.abandon();
+      });
+      Pending pending = way == 0   ? me.shared.all_reduce_sum(row({1}))
+                        : way == 1 ? me.by_gloo.all_reduce_sum(row({1}))
+                                   : me.by_gloo.receive(row({1}), 1, 3);
+      const Status status = pending.wait();
+      const Seconds took = clock.now() - begin;
+      teller.join();
+      over = true;
+      ASSERT_FALSE(status.ok());
+      EXPECT_EQ(status.error().code, ErrorCode::io);
+      EXPECT_GE(took, 0.49_s) << way;
+      EXPECT_LT(took, 2_s) << way;
+      EXPECT_FALSE(me.flight().entries.back().left);
+      EXPECT_FALSE(me.shared.all_reduce_sum(row({1})).wait().ok()) << "until it goes on";
+    });
   }
 }
 

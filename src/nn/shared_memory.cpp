@@ -77,14 +77,15 @@ struct SharedMemory::Head {
 };
 static_assert(std::atomic<std::uint32_t>::is_always_lock_free);
 
-SharedMemory::SharedMemory(int rank, int size, Seconds patience, void* memory, std::size_t bytes)
-    : rank_(rank),
-      size_(size),
-      patience_(patience),
+SharedMemory::SharedMemory(const Member& member, void* memory, std::size_t bytes)
+    : rank_(member.rank),
+      size_(member.size),
+      patience_(member.patience),
+      watch_(member.watch),
       head_(static_cast<Head*>(memory)),
       bytes_(bytes) {
   static_assert(sizeof(Head) <= head_bytes);
-  head_->process[rank] = getpid();
+  head_->process[rank_] = getpid();
 }
 
 SharedMemory::~SharedMemory() {
@@ -94,12 +95,13 @@ SharedMemory::~SharedMemory() {
 
 // Rank 0 makes the memory and says under which of its descriptors it lies; it keeps that open until
 // the others have it.
-Result<std::unique_ptr<SharedMemory>> SharedMemory::join(int rank, int size, Seconds patience,
+Result<std::unique_ptr<SharedMemory>> SharedMemory::join(const Member& member,
                                                          const Exchange& exchange) {
+  const int size = member.size;
   if (size > ranks_max) return std::unique_ptr<SharedMemory>();
   const std::size_t bytes = head_bytes + slot_bytes(size) * static_cast<std::size_t>(size + 1);
   int descriptor = -1;
-  if (rank == 0) {
+  if (member.rank == 0) {
     descriptor = memfd_create("celere", MFD_CLOEXEC);
     const bool made = descriptor >= 0 && ftruncate(descriptor, static_cast<off_t>(bytes)) == 0;
     exchange.tell(made ? fmt::format("/proc/{}/fd/{}", getpid(), descriptor) : "none");
@@ -116,7 +118,7 @@ Result<std::unique_ptr<SharedMemory>> SharedMemory::join(int rank, int size, Sec
     return Error{
         ErrorCode::io, fmt::format("memory shared by the ranks: {}", std::strerror(errno)), {}};
   }
-  std::unique_ptr<SharedMemory> out(new SharedMemory(rank, size, patience, memory, bytes));
+  std::unique_ptr<SharedMemory> out(new SharedMemory(member, memory, bytes));
   const Status all = out->meet();
   close(descriptor);
   if (!all.ok()) return all.error();
@@ -142,6 +144,9 @@ Status SharedMemory::missing() const {
 }
 
 Status SharedMemory::meet() {
+  const auto given_up = [this] { return watch_ != nullptr && watch_->abandoned(); };
+  const Error error{ErrorCode::io, "a collective: it was given up", {}};
+  if (given_up()) return error;
   const std::uint32_t turn = head_->turn.load();
   if (head_->arrived.fetch_add(1) + 1 == static_cast<std::uint32_t>(size_)) {
     head_->arrived = 0;
@@ -158,6 +163,7 @@ Status SharedMemory::meet() {
     timespec wait{.tv_sec = 0, .tv_nsec = static_cast<long>(look_every.in_base() * 1e9)};
     syscall(SYS_futex, &head_->turn, FUTEX_WAIT, turn, &wait, nullptr, 0);
     if (head_->turn.load() != turn) break;
+    if (given_up()) return error;
     RETURN_IF_ERROR(missing());
     if (seconds_since(begin) > patience_.in_base()) {
       return Error{ErrorCode::io, "a collective: a rank is too late", {}};

@@ -6,7 +6,8 @@
 //     | all sums are there |       the whole back
 //
 // Sums are added in the order of ranks, so they are the same each time. The memory has no name: it
-// goes with its last process. A rank that waits looks now and then whether the others are alive.
+// goes with its last process. A rank that waits looks now and then whether the others are alive,
+// and whether it is to give up.
 #pragma once
 
 #include <functional>
@@ -17,6 +18,7 @@
 #include "base/result.hpp"
 #include "base/units.hpp"
 #include "nn/torch.hpp"
+#include "nn/watch.hpp"
 
 namespace celere::nn {
 
@@ -29,8 +31,12 @@ class SharedMemory {
   };
   // Waits for all ranks. Nothing where this machine gives no such memory, alike on all ranks.
   // Errors: io, where a rank does not come.
-  static Result<std::unique_ptr<SharedMemory>> join(int rank, int size, Seconds patience,
-                                                    const Exchange& exchange);
+  struct Member {
+    int rank = 0, size = 1;
+    Seconds patience;
+    const Watch* watch = nullptr;  // by whose word a wait is given up
+  };
+  static Result<std::unique_ptr<SharedMemory>> join(const Member& member, const Exchange& exchange);
   ~SharedMemory();
   SharedMemory(const SharedMemory&) = delete;
   SharedMemory& operator=(const SharedMemory&) = delete;
@@ -46,7 +52,7 @@ class SharedMemory {
 
  private:
   struct Head;
-  SharedMemory(int rank, int size, Seconds patience, void* memory, std::size_t bytes);
+  SharedMemory(const Member& member, void* memory, std::size_t bytes);
   std::byte* slot(int rank) const;  // `size_` stands for the one of the sums
   Status meet();
   Status missing() const;
@@ -60,6 +66,7 @@ class SharedMemory {
 
   int rank_, size_;
   Seconds patience_;
+  const Watch* watch_;
   Head* head_;
   std::size_t bytes_;
 };

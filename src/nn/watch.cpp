@@ -1,0 +1,29 @@
+#include "nn/watch.hpp"
+
+namespace celere::nn {
+
+void Watch::abandon() {
+  abandoned_.store(true, std::memory_order_release);
+  const std::lock_guard lock(mutex_);
+  if (abort_ != nullptr && !held_) (*abort_)();
+}
+
+bool Watch::wait_abortably(const std::function<void()>& abort, const std::function<void()>& wait) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (abandoned()) return false;
+    abort_ = &abort;
+  }
+  // It may leave by an exception.
+  struct Over {
+    Watch& watch;
+    ~Over() {
+      const std::lock_guard lock(watch.mutex_);
+      watch.abort_ = nullptr;
+    }
+  } const over{*this};
+  wait();
+  return true;
+}
+
+}  // namespace celere::nn
