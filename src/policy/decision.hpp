@@ -1,0 +1,107 @@
+// One event's decision: changes the memory and collects the actions. Inside of recovery.hpp.
+//
+// starts.cpp has when and with which nodes a generation begins, goes on or is moved; failures.cpp
+// what a failure does and whose it is; numbers.cpp which checkpoints are trusted and what bad
+// numbers do.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "policy/events.hpp"
+#include "policy/memory.hpp"
+
+namespace celere::policy {
+
+class Decision {
+ public:
+  Decision(const Settings& settings, Memory& memory) : settings_(settings), m_(memory) {}
+
+  void on(const NodeJoined& event);
+  void on(const NodeGone& event);
+  void on(const NodeCleared& event);
+  void on(const WorkerExited& event);
+  void on(const GenerationEnded& event);
+  void on(const Trained& event);
+  void on(const Overdue& event);
+  void on(const Slow& event);
+  void on(const BadNumbers& event);
+  void on(const CleanCheck& event);
+  void on(const Preemption& event);
+  void on(const CheckpointCommitted& event);
+  void on(const CheckpointFailed& event);
+  void on(const Planned& event);
+  void on(const WentOn& event);
+  void on(const CouldNotGoOn& event);
+  void on(const StopAsked& event);
+  void on(const Tick& event);
+
+  // Nothing lives: starts a generation, or waits, or asks for a plan, or ends. `why` it must.
+  void start_or_wait(const std::string& why);
+
+  std::vector<Action> take() { return std::move(actions_); }
+
+ private:
+  template <typename What>
+  void act(What what, std::string why) {
+    actions_.push_back({std::move(what), std::move(why)});
+  }
+
+  // ---- starts.cpp ----
+  bool usable(const NodeMemory& node) const;
+  bool usable(Node node) const;
+  int usable_count() const;
+  int slot_of(Node node) const;  // -1: none
+  std::vector<Node> chosen(int count) const;
+  std::vector<Node> spares() const;  // the best first
+  int nodes_wanted() const;          // for which a plan would be asked: those there are, or all
+  void ask_plan(int nodes, const std::string& why);
+  void wait(const std::string& why);
+  void start(const std::string& why);
+  void over(End end, const std::string& why);
+  std::string why_over() const;  // no further start; empty: one may be
+  // Spares, new nodes: does what the present generation can gain by them.
+  void improve();
+  bool join_replica();
+  std::string why_move() const;  // a reason to go to other nodes at the next checkpoint, or empty
+  void ask_save(const std::string& why);
+  void stop_saved();
+
+  // ---- failures.cpp ----
+  bool lives() const { return m_.phase == Phase::training || m_.phase == Phase::regrouping; }
+  bool is_present(int generation) const { return m_.generation == generation; }
+  void forget_old_failures(NodeMemory& node) const;
+  void blame(Node node);
+  void drain_if_lemon(Node node);
+  bool saving_to_stop() const { return m_.phase == Phase::stopping && !m_.present.killed; }
+  void kill(const std::string& why);
+  // What was lost of the present generation, if it is known: goes on without it, or stops.
+  void fail(const std::vector<Node>& lost, const std::string& why);
+  bool go_on_without(const std::vector<Node>& lost, const std::string& why);
+  void count_failure();
+  void settle_suspect();
+
+  // ---- numbers.cpp ----
+  void roll_back_to(Step step);
+  void forget_old_commits();
+  void on_not_finite(const BadNumbers& event);
+  void on_spike(const BadNumbers& event);
+  void on_mismatch(const BadNumbers& event);
+  bool skip(Step step);  // false: no more may be skipped
+
+  const Settings& settings_;
+  Memory& m_;
+  std::vector<Action> actions_;
+};
+
+// The checkpoint that must stay (Recovery::must_keep).
+std::optional<Step> oldest_needed(const Memory& memory);
+// `shape` without one replica; with one more, of so many slots, at the end.
+Shape without_replica(const Shape& shape, int replica);
+Shape with_replica(const Shape& shape, int slots);
+// Slots of each replica, where all have equally many and no slot is of several; else 0.
+int slots_of_replica(const Shape& shape);
+bool is_valid(const Shape& shape);
+
+}  // namespace celere::policy

@@ -1,0 +1,331 @@
+// When and with which nodes a generation begins, is moved, or ends for good.
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <tuple>
+
+#include "policy/decision.hpp"
+
+namespace celere::policy {
+namespace {
+
+std::string listed(const std::vector<Node>& nodes) {
+  return fmt::format("{} {}", nodes.size() == 1 ? "node" : "nodes", fmt::join(nodes, ", "));
+}
+
+}  // namespace
+
+bool is_valid(const Shape& shape) {
+  const bool named = !shape.replica_of_slot.empty();
+  return shape.slots >= 1 && shape.replicas >= 1 &&
+         (!named || std::ssize(shape.replica_of_slot) == shape.slots) &&
+         std::ranges::all_of(shape.replica_of_slot, [&](int replica) {
+           return replica >= -1 && replica < shape.replicas;
+         });
+}
+
+Shape without_replica(const Shape& shape, int replica) {
+  Shape out = shape;
+  out.replica_of_slot.clear();
+  for (const int other : shape.replica_of_slot) {
+    if (other != replica) out.replica_of_slot.push_back(other > replica ? other - 1 : other);
+  }
+  out.slots = static_cast<int>(out.replica_of_slot.size());
+  --out.replicas;
+  return out;
+}
+
+Shape with_replica(const Shape& shape, int slots) {
+  Shape out = shape;
+  out.replica_of_slot.insert(out.replica_of_slot.end(), static_cast<std::size_t>(slots),
+                             shape.replicas);
+  out.slots += slots;
+  ++out.replicas;
+  return out;
+}
+
+int slots_of_replica(const Shape& shape) {
+  if (shape.replica_of_slot.empty() || shape.slots % shape.replicas != 0) return 0;
+  std::vector<int> counts(static_cast<std::size_t>(shape.replicas));
+  for (const int replica : shape.replica_of_slot) {
+    if (replica < 0) return 0;
+    ++counts[static_cast<std::size_t>(replica)];
+  }
+  const int each = shape.slots / shape.replicas;
+  return std::ranges::all_of(counts, [&](int count) { return count == each; }) ? each : 0;
+}
+
+bool Decision::usable(const NodeMemory& node) const {
+  const bool leaves = node.leaves && m_.latest < *node.leaves + settings_.node_patience;
+  return node.present && !node.drained && !leaves;
+}
+
+bool Decision::usable(Node node) const {
+  const auto found = m_.nodes.find(node);
+  return found != m_.nodes.end() && usable(found->second);
+}
+
+int Decision::usable_count() const {
+  return static_cast<int>(
+      std::ranges::count_if(m_.nodes, [&](const auto& entry) { return usable(entry.second); }));
+}
+
+int Decision::slot_of(Node node) const {
+  const auto found = std::ranges::find(m_.slots, node);
+  return found == m_.slots.end() ? -1 : static_cast<int>(found - m_.slots.begin());
+}
+
+std::vector<Node> Decision::spares() const {
+  std::vector<std::tuple<bool, std::size_t, Node>> ranked;
+  for (const auto& [number, node] : m_.nodes) {
+    if (usable(node) && slot_of(number) < 0) {
+      ranked.emplace_back(node.slow, node.failures.size(), number);
+    }
+  }
+  std::ranges::sort(ranked);
+  std::vector<Node> out;
+  for (const auto& entry : ranked) out.push_back(std::get<Node>(entry));
+  return out;
+}
+
+// Nodes keep their slots where they can: what they hold on local disks and in caches stays of use.
+// A slow one gives way to a spare that is not. REQUIRES: so many are usable.
+std::vector<Node> Decision::chosen(int count) const {
+  const std::vector<Node> others = spares();
+  std::vector<Node> fresh, stay, last;
+  for (const Node node : others) (m_.nodes.at(node).slow ? last : fresh).push_back(node);
+  auto slow_stay = static_cast<std::ptrdiff_t>(count);
+  for (const Node node : m_.slots) slow_stay -= usable(node) && !m_.nodes.at(node).slow ? 1 : 0;
+  slow_stay -= std::ssize(fresh);
+  for (const Node node : m_.slots) {
+    if (!usable(node)) continue;
+    if (!m_.nodes.at(node).slow || slow_stay-- > 0) stay.push_back(node);
+  }
+  fresh.insert(fresh.end(), last.begin(), last.end());
+  auto next = fresh.begin();
+  std::vector<Node> out;
+  if (count == std::ssize(m_.slots)) {
+    for (const Node node : m_.slots) {
+      const bool stays = std::ranges::find(stay, node) != stay.end();
+      out.push_back(stays ? node : *next++);
+    }
+    return out;
+  }
+  for (const Node node : stay) {
+    if (std::ssize(out) < count) out.push_back(node);
+  }
+  while (std::ssize(out) < count) out.push_back(*next++);
+  return out;
+}
+
+int Decision::nodes_wanted() const { return std::min(usable_count(), m_.full.shape.slots); }
+
+void Decision::over(End end, const std::string& why) {
+  m_.phase = Phase::over;
+  m_.end = end;
+  if (end == End::gave_up) {
+    act(GiveUp{}, why);
+  } else {
+    act(Finish{.done = end == End::done}, why);
+  }
+}
+
+void Decision::wait(const std::string& why) {
+  if (m_.phase != Phase::waiting) act(Note{}, why);
+  m_.phase = Phase::waiting;
+}
+
+void Decision::ask_plan(int nodes, const std::string& why) {
+  const bool asked = !m_.plans_asked.empty() && m_.plans_asked.back() == nodes;
+  if (asked) return;
+  m_.plans_asked.push_back(nodes);
+  act(Replan{nodes}, why);
+}
+
+std::string Decision::why_over() const {
+  if (!m_.give_up.empty()) return m_.give_up;
+  if (m_.fruitless >= settings_.retries) {
+    return fmt::format("{} starts in a row came no further than step {}", m_.fruitless, m_.best);
+  }
+  if (m_.started && m_.restarts >= settings_.restarts) {
+    return fmt::format("all {} restarts are used up", settings_.restarts);
+  }
+  return "";
+}
+
+void Decision::start_or_wait(const std::string& why) {
+  if (m_.stops_asked > 0) return over(End::stopped, "stopped as asked");
+  if (const std::string reason = why_over(); !reason.empty()) return over(End::gave_up, reason);
+  if (m_.latest < m_.start_at) {
+    return wait(fmt::format("{}; the next start is in {:.0f} s: start {} in a row came no further",
+                            why, (m_.start_at - m_.latest).in_base(), m_.fruitless));
+  }
+  const int wanted = nodes_wanted();
+  if (settings_.resizes && wanted > m_.next.nodes) {
+    ask_plan(wanted, fmt::format("{}; {} nodes are there, and the layout is for {}", why, wanted,
+                                 m_.next.nodes));
+    m_.phase = Phase::planning;
+    return;
+  }
+  if (usable_count() >= m_.next.shape.slots) return start(why);
+  if (!m_.short_since) m_.short_since = m_.latest;
+  // (Where a larger layout was planned and never begun, those that are there are enough already.)
+  const bool patient = usable_count() < m_.origin.shape.slots &&
+                       m_.latest < *m_.short_since + settings_.node_patience;
+  const std::string few =
+      fmt::format("{}; {} of {} nodes are there", why, usable_count(), m_.next.shape.slots);
+  if (!settings_.resizes || wanted <= m_.unfit || patient) return wait(few);
+  ask_plan(wanted, few);
+  m_.phase = Phase::planning;
+}
+
+void Decision::start(const std::string& why) {
+  const std::vector<Node> nodes = chosen(m_.next.shape.slots);
+  std::vector<Node> fresh, other;
+  for (const Node node : nodes) {
+    if (slot_of(node) < 0) (m_.nodes.at(node).used ? other : fresh).push_back(node);
+  }
+  GenerationMemory present;
+  std::string how = "on the same nodes";
+  if (!m_.started) {
+    present.how = How::first;
+    how = fmt::format("on {}", listed(nodes));
+  } else if (m_.next.shape != m_.shape) {
+    present.how = How::resized;
+    how = fmt::format("in a layout for {} nodes", m_.next.shape.slots);
+  } else if (nodes == m_.slots) {
+    present.how = How::in_place;
+  } else {
+    present.how = fresh.empty() ? How::elsewhere : How::spare;
+    how = fmt::format("with {} {}", fresh.empty() ? "" : "spare",
+                      listed(fresh.empty() ? other : fresh));
+  }
+  const Step from = m_.commits.empty() ? 0 : m_.commits.back();
+  if (m_.distrusted && *m_.distrusted > from) present.from_step = from;
+  // What was found clean behind it was found so of steps that are done anew now.
+  m_.clean = std::min(m_.clean, from);
+  m_.rolling_back = false;
+  if (m_.started) ++m_.restarts;
+  m_.started = true;
+  m_.short_since.reset();
+  m_.origin = m_.next;
+  m_.shape = m_.next.shape;
+  m_.slots = nodes;
+  for (const Node node : nodes) m_.nodes.at(node).used = true;
+  m_.present = present;
+  m_.phase = Phase::training;
+  ++m_.generation;
+  act(Start{m_.generation, present.how, nodes, present.from_step, m_.skipped},
+      fmt::format("{}; starts {} from step {}", why, how, from));
+}
+
+// ---- what a living generation gains by other nodes ----
+
+bool Decision::join_replica() {
+  const int slots = slots_of_replica(m_.origin.shape);
+  if (settings_.on_lost_replica != LostReplica::go_on || !m_.shape.replicas_whole || slots == 0 ||
+      m_.shape.replicas >= m_.origin.shape.replicas || !m_.present.stepped) {
+    return false;
+  }
+  std::vector<Node> joining = spares();
+  if (std::ssize(joining) < slots) return false;
+  joining.resize(static_cast<std::size_t>(slots));
+  m_.slots.insert(m_.slots.end(), joining.begin(), joining.end());
+  m_.shape = with_replica(m_.shape, slots);
+  for (const Node node : joining) m_.nodes.at(node).used = true;
+  m_.present = {.how = m_.present.how, .regrouped = true};
+  m_.phase = Phase::regrouping;
+  ++m_.generation;
+  m_.present.regroup = Regroup{m_.generation, m_.slots, m_.shape.replicas, std::nullopt, joining};
+  act(*m_.present.regroup, fmt::format("{} can train as the last replica again", listed(joining)));
+  return true;
+}
+
+std::string Decision::why_move() const {
+  if (m_.phase != Phase::training) return "";
+  if (m_.next.shape.slots > m_.origin.shape.slots && usable_count() >= m_.next.shape.slots) {
+    return fmt::format("there are nodes for a layout of {}", m_.next.shape.slots);
+  }
+  std::vector<Node> others = spares();
+  for (const Node node : m_.slots) {
+    const NodeMemory& it = m_.nodes.at(node);
+    if (it.present && !usable(it) && usable_count() >= m_.next.shape.slots) {
+      return fmt::format("node {} {}", node, it.drained ? "is drained" : "will be taken away");
+    }
+    if (it.slow && !others.empty() && !m_.nodes.at(others.front()).slow) {
+      return fmt::format("node {} is slow, and a spare is there", node);
+    }
+  }
+  return "";
+}
+
+void Decision::ask_save(const std::string& why) {
+  if (m_.present.save_asked) return;
+  m_.present.save_asked = true;
+  act(SaveNow{m_.generation}, why);
+}
+
+void Decision::improve() {
+  if (m_.phase != Phase::training || join_replica()) return;
+  if (settings_.resizes && m_.plans_asked.empty() && m_.next.nodes < m_.full.shape.slots &&
+      nodes_wanted() == m_.full.shape.slots) {
+    ask_plan(m_.full.shape.slots, "there are nodes for the full layout again");
+  }
+  if (const std::string why = why_move(); !why.empty()) {
+    ask_save(why + ": saves first, then starts there");
+  }
+}
+
+void Decision::on(const Planned& event) {
+  if (m_.plans_asked.empty()) return;
+  const int asked = m_.plans_asked.front();
+  m_.plans_asked.erase(m_.plans_asked.begin());
+  if (!m_.plans_asked.empty()) return;  // a later one is what counts
+  const bool fits = event.shape && is_valid(*event.shape) && event.shape->slots <= asked;
+  if (fits) {
+    m_.next = {*event.shape, asked};
+  } else if (asked > m_.next.nodes) {
+    m_.next.nodes = asked;  // what is known is the best for so many, too
+  } else {
+    m_.unfit = asked;
+  }
+  if (m_.phase == Phase::training) return improve();
+  if (m_.phase != Phase::planning) return;
+  m_.phase = Phase::waiting;
+  start_or_wait(fits ? fmt::format("a layout for {} nodes was found", asked)
+                     : fmt::format("no better layout for {} nodes was found", asked));
+}
+
+// ---- ends ----
+
+void Decision::stop_saved() {
+  m_.phase = Phase::stopping;
+  m_.present.killed = false;
+  act(StopSaved{m_.generation}, "a stop was asked for: saves and ends");
+}
+
+void Decision::on(const StopAsked&) {
+  ++m_.stops_asked;
+  switch (m_.phase) {
+    case Phase::training:
+      return stop_saved();
+    case Phase::regrouping:  // it saves once it knows who it is
+      if (m_.stops_asked > 1) kill("a stop was asked for twice: ends without saving");
+      return;
+    case Phase::stopping:
+      if (!m_.present.killed) kill("a stop was asked for twice: ends without saving");
+      return;
+    case Phase::idle:
+    case Phase::waiting:
+    case Phase::planning:
+      return over(End::stopped, "stopped as asked");
+    case Phase::over:
+      return;
+  }
+}
+
+void Decision::on(const Tick&) {
+  if (m_.phase == Phase::waiting) start_or_wait("it is time");
+}
+
+}  // namespace celere::policy
