@@ -60,7 +60,7 @@ class FaultSchedule {
   std::optional<std::int64_t> next_step() const;
 
   // How many of each fault were given so far; and to go on behind these, as one that takes over
-  // does. Those that were given since are never given again.
+  // does. A list that is shorter than the scenario says nothing of the rest.
   std::vector<std::int64_t> given() const;
   void resume(const std::vector<std::int64_t>& given);
 

@@ -24,7 +24,7 @@ enum class FaultKind : std::uint8_t {
   slow,             // a rank computes slower by a factor
   flip_bit,         // of a gradient of a rank, once
   nan,              // a gradient of a rank becomes no number, once
-  spike,            // a gradient of a rank grows by a factor, once
+  spike,            // a gradient of a rank grows by a factor, once: of simulations
   disk_full,        // what a node writes fails as on a full disk
   corrupt_shard,    // a byte of a rank's shard of the newest checkpoint is changed
   truncate_shard,   // that shard loses its end

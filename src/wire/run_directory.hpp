@@ -4,6 +4,7 @@
 //     run.toml            the run file, frozen at the first start
 //     events.jsonl        what happened (wire/events.hpp)
 //     metrics.jsonl       one line a step (wire/metrics.hpp)
+//     status.json         what it is doing now (wire/status.hpp)
 //     checkpoints/        (checkpoint/)
 //     tokenizer/          a copy of the corpus' (tokens/tokenizer.hpp), to answer with
 //     data/               shards that were made for this run
@@ -30,6 +31,7 @@ struct RunDirectory {
   std::string run_file() const { return folder + "/run.toml"; }
   std::string events() const { return folder + "/events.jsonl"; }
   std::string metrics() const { return folder + "/metrics.jsonl"; }
+  std::string status() const { return folder + "/status.json"; }
   std::string checkpoints() const { return folder + "/checkpoints"; }
   std::string tokenizer() const { return folder + "/tokenizer"; }
   std::string data() const { return folder + "/data"; }
