@@ -1,13 +1,27 @@
-// Processes that write one checkpoint together: each its own shard, one of them (rank 0) the
-// manifest.
+// Processes that write and read one checkpoint together: each its own shard, one of them (rank 0)
+// the manifest. All call the same functions in the same order.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "base/result.hpp"
 
 namespace celere::checkpoint {
+
+// Bytes that a process gives to one other while it takes those of a third.
+struct Passage {
+  int to = -1;  // a rank; -1: gives nothing
+  std::span<const std::byte> own;
+  int from = -1;               // a rank; -1: takes nothing
+  std::int64_t bytes_max = 0;  // more than these from there is an error
+  // Gets what comes, part by part and in order; no more than bytes_max in all.
+  std::function<void(std::span<const std::byte>)> take;
+};
 
 class Peers {
  public:
@@ -16,6 +30,10 @@ class Peers {
   // The texts of all processes, by rank, once each has given its own. All call it equally often.
   // Errors: io, where one is gone.
   virtual Result<std::vector<std::string>> exchange(const std::string& own) = 0;
+  // Only those who give or take call it; who is named by both sides. No process is to hold more of
+  // the bytes than a part of bounded size. Errors: io, where one is gone or gives too much; the
+  // processes are then of no more use to each other.
+  virtual Status pass(const Passage& passage) = 0;
 };
 
 // One process: what it says is all there is.
@@ -24,6 +42,9 @@ class NoPeers : public Peers {
   int rank() const override { return 0; }
   Result<std::vector<std::string>> exchange(const std::string& own) override {
     return std::vector{own};
+  }
+  Status pass(const Passage&) override {
+    return Error{ErrorCode::io, "there is no other process", {}};
   }
 };
 

@@ -5,8 +5,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "checkpoint/checksum.hpp"
-
 namespace celere::checkpoint {
 namespace {
 
@@ -14,44 +12,6 @@ constexpr int mistakes_max = 10;
 
 Error corrupt(const std::string& file, const std::string& what) {
   return {ErrorCode::corrupt, fmt::format("{}: {}", file, what), {}};
-}
-
-// A file against what the manifest says of it.
-Result<SafetensorsFile> open_file(const Storage& storage, const std::string& folder,
-                                  const StoredFile& file, Verify verify) {
-  const std::string path = fmt::format("{}/{}", folder, file.name);
-  Result<MappedFile> map = storage.map(path);
-  if (!map.ok()) {
-    Error error = std::move(map).error();
-    if (error.code == ErrorCode::not_found) {
-      return corrupt(path, "is missing, and the manifest needs it");
-    }
-    return error;
-  }
-  const std::size_t size = map->bytes().size();
-  if (static_cast<std::int64_t>(size) != file.bytes) {
-    return corrupt(path, fmt::format("has {} bytes of {}", size, file.bytes));
-  }
-  if (verify == Verify::deep) {
-    const std::string checksum = checksum_of(map->bytes());
-    if (checksum != file.checksum) {
-      return corrupt(path, fmt::format("its checksum is {}, and the manifest says {}", checksum,
-                                       file.checksum));
-    }
-  }
-  return SafetensorsFile::of(std::move(*map), path);
-}
-
-Status check_piece(const StoredTensor& tensor, const Piece& piece, const SafetensorsFile& file,
-                   const std::string& path) {
-  const TensorInfo* info = file.find(piece.key);
-  if (info == nullptr) return corrupt(path, fmt::format("tensor \"{}\": is missing", piece.key));
-  if (info->dtype != tensor.dtype || info->shape != piece.slice.extent) {
-    return corrupt(path, fmt::format("tensor \"{}\": is {} {}, and the manifest says {} {}",
-                                     piece.key, name_of(info->dtype), written(info->shape),
-                                     name_of(tensor.dtype), written(piece.slice.extent)));
-  }
-  return Done{};
 }
 
 }  // namespace
@@ -66,29 +26,6 @@ std::vector<Committed> committed(const Storage& storage, const std::string& chec
   }
   std::sort(out.begin(), out.end(),
             [](const Committed& a, const Committed& b) { return a.step > b.step; });
-  return out;
-}
-
-Result<Checkpoint> Checkpoint::open(const Storage& storage, const std::string& folder,
-                                    Verify verify) {
-  const std::string path = fmt::format("{}/{}", folder, manifest_name);
-  ASSIGN_OR_RETURN(const std::string text, storage.files().read(path));
-  Checkpoint out;
-  out.folder_ = folder;
-  ASSIGN_OR_RETURN(out.manifest_, parse_manifest(text, path));
-  for (const StoredFile& file : out.manifest_.files) {
-    ASSIGN_OR_RETURN(SafetensorsFile opened, open_file(storage, folder, file, verify));
-    out.files_.push_back(std::move(opened));
-  }
-  for (std::size_t i = 0; i < out.manifest_.tensors.size(); ++i) {
-    const StoredTensor& tensor = out.manifest_.tensors[i];
-    for (const Piece& piece : tensor.pieces) {
-      RETURN_IF_ERROR(
-          check_piece(tensor, piece, out.files_[piece.file],
-                      fmt::format("{}/{}", folder, out.manifest_.files[piece.file].name)));
-    }
-    out.places_[tensor.name] = i;
-  }
   return out;
 }
 
@@ -148,8 +85,12 @@ Status Checkpoint::read(std::string_view name, const Slice& slice,
   for (const Piece& piece : tensor.pieces) {
     const std::optional<Slice> both = intersection(piece.slice, slice);
     if (!both) continue;
-    const SafetensorsFile& file = files_[piece.file];
-    const std::span<const std::byte> bytes = file.bytes(*file.find(piece.key));
+    const std::optional<SafetensorsFile>& file = files_[piece.file];
+    if (!file) {
+      return bad_input(fmt::format("{}: tensor \"{}\": {} of it is not what was wanted", folder_,
+                                   name, written(slice)));
+    }
+    const std::span<const std::byte> bytes = file->bytes(*file->find(piece.key));
     copy_box(*both, {piece.slice, bytes.data()}, {slice, into.data()}, size);
   }
   return Done{};
@@ -192,19 +133,6 @@ Result<double> Checkpoint::state_number(const std::string& key) const {
 
 Result<std::string> Checkpoint::state_text(const std::string& key) const {
   return state_of<std::string>(*this, key, "text");
-}
-
-Newest newest_good(const Storage& storage, const std::string& checkpoints, Verify verify) {
-  Newest out;
-  for (const Committed& each : committed(storage, checkpoints)) {
-    Result<Checkpoint> checkpoint = Checkpoint::open(storage, each.folder, verify);
-    if (checkpoint.ok()) {
-      out.checkpoint = std::move(checkpoint).value();
-      break;
-    }
-    out.refused.push_back({each, std::move(checkpoint).error()});
-  }
-  return out;
 }
 
 }  // namespace celere::checkpoint

@@ -113,6 +113,19 @@ Result<MappedFile> MappedFile::open(const std::string& path) {
   return MappedFile(static_cast<const std::byte*>(data), size);
 }
 
+Result<MappedFile> MappedFile::filled(std::size_t size,
+                                      const std::function<Status(std::span<std::byte>)>& fill) {
+  if (size == 0) {
+    RETURN_IF_ERROR(fill({}));
+    return MappedFile(nullptr, 0);
+  }
+  void* data = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (data == MAP_FAILED) return failed("cannot hold", fmt::format("{} bytes", size));
+  MappedFile out(static_cast<const std::byte*>(data), size);
+  RETURN_IF_ERROR(fill({static_cast<std::byte*>(data), size}));
+  return out;
+}
+
 MappedFile::MappedFile(MappedFile&& other) noexcept
     : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
 

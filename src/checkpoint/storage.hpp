@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -24,6 +25,10 @@ class MappedFile {
  public:
   // Errors: not_found, io.
   static Result<MappedFile> open(const std::string& path);
+  // Of a file that lies nowhere here: `fill` gets the memory of its bytes, all zero. Errors: io,
+  // where there is not so much memory; those of fill.
+  static Result<MappedFile> filled(std::size_t size,
+                                   const std::function<Status(std::span<std::byte>)>& fill);
   MappedFile(MappedFile&& other) noexcept;
   MappedFile& operator=(MappedFile&& other) noexcept;
   ~MappedFile();

@@ -15,6 +15,9 @@ CheckpointWriter::CheckpointWriter(WriterOptions options, const Clock& clock, St
       clock_(&clock),
       storage_(&storage),
       peers_(&peers),
+      memory_(options_.memory.folder.empty()
+                  ? std::nullopt
+                  : std::optional(MemoryCopies(options_.memory, storage, peers))),
       thread_([this] { work(); }) {}
 
 Result<std::unique_ptr<CheckpointWriter>> CheckpointWriter::open(WriterOptions options,
@@ -29,14 +32,24 @@ Result<std::unique_ptr<CheckpointWriter>> CheckpointWriter::open(WriterOptions o
                                                                  Storage& storage, Peers& peers) {
   CHECK_GE(options.keep, 1);
   CHECK_GE(options.keep_every, 0);
-  RETURN_IF_ERROR(storage.files().make_folder(options.folder));
-  if (peers.rank() == 0) {
+  const auto prepare = [&]() -> Status {
+    RETURN_IF_ERROR(storage.files().make_folder(options.folder));
+    if (peers.rank() != 0) return Done{};
     for (const std::string& name : storage.files().list(options.folder)) {
       if (!step_of_folder_name(name)) continue;
       RETURN_IF_ERROR(remove_leftovers(storage, fmt::format("{}/{}", options.folder, name)));
     }
+    return Done{};
+  };
+  // Nobody writes before that is done; and where one cannot, nobody does.
+  const Status own = prepare();
+  ASSIGN_OR_RETURN(const std::vector<std::string> all,
+                   peers.exchange(own.ok() ? "" : own.error().message));
+  if (!own.ok()) return own.error();
+  for (std::size_t rank = 0; rank < all.size(); ++rank) {
+    if (all[rank].empty()) continue;
+    return Error{ErrorCode::io, fmt::format("rank {}: {}", rank, all[rank]), {}};
   }
-  RETURN_IF_ERROR(peers.exchange(""));  // nobody writes before that is done
   return std::unique_ptr<CheckpointWriter>(
       new CheckpointWriter(std::move(options), clock, storage, peers));
 }
@@ -82,7 +95,8 @@ Status CheckpointWriter::save(std::int64_t step, std::span<const TensorView> ten
              .blocking = clock_->now() - begin,
              .writing = {},
              .failed = {},
-             .not_removed = {}};
+             .not_removed = {},
+             .not_copied = {}};
   pending_ = true;
   lock.unlock();
   changed_.notify_all();
@@ -118,7 +132,7 @@ void CheckpointWriter::work() {
     SaveReport report = report_;
     lock.unlock();
     const Instant begin = clock_->now();
-    Status status = write();
+    Status status = write(report);
     Status removed = Done{};
     if (peers_->rank() == 0) removed = tidy_up(report.step, status.ok());
     // Nobody begins the next save before files of this one are removed.
@@ -166,11 +180,12 @@ Result<std::vector<Shard>> heard(const std::vector<std::string>& all) {
 
 }  // namespace
 
-Status CheckpointWriter::write() {
+Status CheckpointWriter::write(SaveReport& report) {
   const std::string folder =
       fmt::format("{}/{}", options_.folder, folder_name_of_step(draft_.step));
   const auto write_own = [&]() -> Result<Shard> {
     RETURN_IF_ERROR(storage_->files().make_folder(folder));
+    if (memory_) return memory_->write(folder, draft_.step, snapshot_.views());
     return write_shard(*storage_, folder, peers_->rank(), snapshot_.views());
   };
   const auto commit_all = [&](const std::vector<Shard>& shards) -> Status {
@@ -189,9 +204,12 @@ Status CheckpointWriter::write() {
                      peers_->exchange(own.ok() ? "" : own.error().message));
     if (!own.ok()) return own;
     if (!done.front().empty()) return Error{ErrorCode::io, "rank 0: " + done.front(), {}};
+    if (memory_) report.not_copied = memory_->share(shards);
     return Done{};
   };
-  return attempt().during(fmt::format("saving the checkpoint of step {}", draft_.step));
+  Status status = attempt();
+  if (memory_ && !status.ok()) memory_->drop();
+  return std::move(status).during(fmt::format("saving the checkpoint of step {}", draft_.step));
 }
 
 }  // namespace celere::checkpoint

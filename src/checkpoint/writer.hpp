@@ -14,7 +14,7 @@
 //
 // Several processes write one checkpoint together (peers.hpp): each its shard, then rank 0 the
 // manifest; what fails in one fails in all. No one else writes here meanwhile
-// (wire/run_directory.hpp has the lock).
+// (wire/run_directory.hpp has the lock). Where copies in memory are wanted, memory.hpp has how.
 #pragma once
 
 #include <condition_variable>
@@ -32,6 +32,7 @@
 #include "base/result.hpp"
 #include "base/units.hpp"
 #include "checkpoint/manifest.hpp"
+#include "checkpoint/memory.hpp"
 #include "checkpoint/peers.hpp"
 #include "checkpoint/shard.hpp"
 #include "checkpoint/snapshot.hpp"
@@ -44,6 +45,7 @@ struct WriterOptions {
   About about;
   int keep = 3;                 // at least 1
   std::int64_t keep_every = 0;  // steps; 0: none beside the last
+  MemoryOptions memory = {};    // all peers have a folder there, or none
 };
 
 // How a save went.
@@ -54,6 +56,7 @@ struct SaveReport {
   Seconds writing;                   // in the background, until it was committed or failed
   std::optional<Error> failed;       // nothing: it is committed
   std::optional<Error> not_removed;  // files that should be gone and are not
+  std::optional<Error> not_copied;   // it is committed, and a copy in some memory is missing
 };
 
 class CheckpointWriter {
@@ -86,13 +89,14 @@ class CheckpointWriter {
  private:
   CheckpointWriter(WriterOptions options, const Clock& clock, Storage& storage, Peers& peers);
   void work();
-  Status write();
+  Status write(SaveReport& report);
   Status tidy_up(std::int64_t step, bool committed);
 
   WriterOptions options_;
   const Clock* clock_;
   Storage* storage_;
   Peers* peers_;
+  std::optional<MemoryCopies> memory_;
   Snapshot snapshot_;  // of the thread while pending_, else of save()
   mutable std::mutex mutex_;
   std::condition_variable changed_;
