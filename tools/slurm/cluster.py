@@ -28,7 +28,7 @@ import time
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "srun", "scontrol", "squeue", "scancel")
 SEARCHED = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
 GRACE = 20      # seconds that a preempted job has
-SILENCE = 6     # seconds after which a node that does not answer is down
+SILENCE = 5     # seconds after which a node that does not answer is down
 
 CONFIG = """\
 ClusterName=celere
