@@ -59,6 +59,7 @@ int main(int argc, char** argv) {
   add_calibrate(app, common);
   add_data(app, common);
   add_train(app, common);
+  add_status(app, common);
   add_ask(app, common);
   try {
     app.parse(argc, argv);

@@ -25,6 +25,7 @@ struct Common {
 
 void add_plan(CLI::App& app, Common& common);
 void add_train(CLI::App& app, Common& common);
+void add_status(CLI::App& app, Common& common);
 void add_calibrate(CLI::App& app, Common& common);
 void add_catalog(CLI::App& app, Common& common);
 void add_validate(CLI::App& app, Common& common);
