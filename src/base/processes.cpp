@@ -121,6 +121,10 @@ class LocalProcess final : public Process {
     errors_.drain();
     return errors_.text;
   }
+  std::string take_output() override {
+    output_.drain();
+    return std::exchange(output_.text, {});
+  }
 
  private:
   void reap(int options) {

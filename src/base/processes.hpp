@@ -57,6 +57,9 @@ class Process {
   // What was captured of its output and errors so far.
   virtual const std::string& captured_output() = 0;
   virtual const std::string& captured_errors() = 0;
+  // Takes what was captured of its output, which is then forgotten here: of a process that talks
+  // for months.
+  virtual std::string take_output() = 0;
 };
 
 class Processes {

@@ -22,6 +22,7 @@ class PlayedProcess final : public Process {
   void send(int) override {}
   void send_to_group(int) override {}
   const std::string& captured_output() override { return output_; }
+  std::string take_output() override { return std::exchange(output_, {}); }
   const std::string& captured_errors() override { return errors_; }
 
  private:

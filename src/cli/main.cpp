@@ -1,5 +1,7 @@
 #include <fmt/format.h>
+#include <unistd.h>
 
+#include <array>
 #include <cstdio>
 #include <cstdlib>
 
@@ -33,6 +35,12 @@ Result<study::PublishedRuns> published_runs(const Files& files, const std::strin
   return study::read_published_runs(table);
 }
 
+std::string own_program() {
+  std::array<char, 4096> path{};
+  const ssize_t length = readlink("/proc/self/exe", path.data(), path.size() - 1);
+  return length > 0 ? std::string(path.data(), static_cast<std::size_t>(length)) : "celere";
+}
+
 int print(const std::string& text) {
   std::fputs(text.c_str(), stdout);
   return exit_fine;
@@ -49,7 +57,9 @@ int main(int argc, char** argv) {
   using namespace celere::cli;
   CLI::App app("Plans, proves and runs the training of large language models", "celere");
   app.require_subcommand(1);
-  app.footer("Exit codes: 0 fine, 1 the answer is no (infeasible, a bound broken), 2 wrong input.");
+  app.footer(
+      "Exit codes: 0 fine, 1 the answer is no (infeasible, a bound broken, a training given up), 2 "
+      "wrong input, 3 a training was stopped, saved.");
   Common common;
   app.add_option("--catalog", common.catalog_folders, "look for entries in this folder first");
   add_catalog(app, common);
@@ -61,6 +71,8 @@ int main(int argc, char** argv) {
   add_train(app, common);
   add_status(app, common);
   add_ask(app, common);
+  add_agent(app, common);
+  add_supervise(app, common);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

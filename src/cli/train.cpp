@@ -1,85 +1,213 @@
+#include <unistd.h>
+
+#include <algorithm>
 #include <atomic>
 #include <csignal>
+#include <filesystem>
+#include <functional>
 #include <memory>
 #include <thread>
 
 #include "base/clock.hpp"
 #include "base/processes.hpp"
 #include "base/progress.hpp"
+#include "checkpoint/reader.hpp"
+#include "cli/interrupts.hpp"
 #include "cli/prepare.hpp"
 #include "cli/verbs.hpp"
-#include "launch/local_ranks.hpp"
+#include "launch/job.hpp"
+#include "launch/worker_message.hpp"
+#include "launch/worker_process.hpp"
 #include "report/train_report.hpp"
-#include "spec/layout_wish.hpp"
+#include "spec/catalog.hpp"
+#include "spec/scenario.hpp"
 
 namespace celere::cli {
 namespace {
 
 struct Flags {
-  std::string run, runs = "runs", layout;
-  bool oversubscribe = false;
-  int threads = 0;
+  std::string run, runs = "runs", layout, faults;
+  bool oversubscribe = false, resume = false;
+  int threads = 0, nodes = 0;
   std::int64_t stop_after = -1;
+  std::optional<std::int64_t> seed;
 };
 
-std::atomic<int> interrupts = 0;  // of the terminal: signal handlers reach nothing else
+// A supervisor that was killed is started again, but not over and over.
+constexpr int supervisors_max = 100;
+const Seconds look_every = Seconds::of(0.05);
 
-extern "C" void count_interrupt(int /*signal*/) { ++interrupts; }
-
-int exit_code_of(const launch::RanksEnded& ended, int ranks) {
-  const Ending& ending = ended.ending;
-  const std::string errors = ended.errors.substr(0, ended.errors.find_last_not_of('\n') + 1);
-  if (ending.code == exit_fine || ending.code == exit_no) return *ending.code;
-  if (ranks == 1 && ending.code == exit_wrong) return complain(errors);
-  const std::string who =
-      ranks == 1 ? "the worker" : fmt::format("rank {} of {}", ended.rank, ranks);
-  const std::string how =
-      ending.code == exit_wrong ? "" : fmt::format(" ended: {}", written(ending));
-  return complain(fmt::format("{}{}{}{}", who, how, errors.empty() ? "" : ": ", errors));
+// Folders of the nodes on this machine: in memory, where it has such a place.
+std::string node_folder(const wire::RunDirectory& directory) {
+  const std::string shared = "/dev/shm";
+  std::error_code problem;
+  if (!std::filesystem::is_directory(shared, problem)) return directory.folder + "/nodes";
+  std::string name = std::filesystem::absolute(directory.folder).string();
+  std::replace(name.begin(), name.end(), '/', '-');
+  return fmt::format("{}/celere-{}{}", shared, getuid(), name);
 }
 
-// How many ranks the layout has: of the run file, and what the flag says instead.
-Result<int> ranks_of(const spec::Run& run, const Flags& flags) {
-  spec::LayoutWish wish = run.layout;
-  if (!flags.layout.empty()) {
-    ASSIGN_OR_RETURN(const spec::LayoutWish over, spec::parse_layout_text(flags.layout));
-    wish = spec::merged(wish, over);
-  }
-  const std::int64_t ranks = spec::layout_of(wish).ranks();
-  const auto cores = static_cast<std::int64_t>(std::thread::hardware_concurrency());
+// Refused before anything starts: no such layout, more ranks than cores, a scenario that does not
+// parse, a run that somebody trains already.
+Status check(const Flags& flags, const Prepared& prepared, const Common& common,
+             const Files& files) {
+  const auto cores = static_cast<int>(std::thread::hardware_concurrency());
+  launch::JobWish wish{.directory = prepared.directory,
+                       .corpus = prepared.corpus,
+                       .layout = flags.layout,
+                       .nodes = {},
+                       .threads = flags.threads,
+                       .stop_after = flags.stop_after,
+                       .catalog = {},
+                       .cores = cores};
+  if (flags.nodes > 0) wish.nodes = flags.nodes;
+  ASSIGN_OR_RETURN(const launch::Job job,
+                   make_job(prepared.run, spec::Catalog(files, catalog_folders(common)), wish));
+  const std::int64_t ranks = job.layout.ranks();
   if (ranks > cores && !flags.oversubscribe) {
     return bad_input(fmt::format(
         "{}: {} ranks are more than the {} cores here; --oversubscribe starts them all the same",
-        flags.layout.empty() ? run.place_of("layout") : "--layout", ranks, cores));
+        flags.layout.empty() ? prepared.run.place_of("layout") : "--layout", ranks, cores));
   }
-  return static_cast<int>(ranks);
+  const bool has_state =
+      !checkpoint::committed(*checkpoint::local_storage(), prepared.directory.checkpoints())
+           .empty();
+  if (flags.resume && !has_state) {
+    return bad_input(
+        fmt::format("--resume: {} has no checkpoint to go on from", prepared.directory.folder));
+  }
+  if (const auto lock = wire::RunLock::take(prepared.directory); !lock.ok()) {
+    Error error = lock.error();
+    error.message += fmt::format("; \"celere status {}\" shows it", flags.run);
+    return error;
+  }
+  return Done{};
+}
+
+// The scenario, checked, and the seed that it is drawn with.
+Result<std::int64_t> seed_of(const Flags& flags, const Files& files, const Clock& clock) {
+  ASSIGN_OR_RETURN(const std::string content, files.read(flags.faults));
+  ASSIGN_OR_RETURN(const spec::Scenario scenario, spec::parse_scenario(content, flags.faults));
+  if (flags.seed) return *flags.seed;
+  if (scenario.seed) return static_cast<std::int64_t>(*scenario.seed);
+  return clock.wall().nanoseconds % 1'000'000;
+}
+
+std::vector<std::string> arguments_of(const Flags& flags, const Prepared& prepared,
+                                      const Common& common, std::int64_t seed) {
+  std::vector<std::string> out;
+  const auto add = [&](const char* flag, const std::string& value) {
+    out.emplace_back(flag);
+    out.push_back(value);
+  };
+  for (const std::string& folder : common.catalog_folders) add("--catalog", folder);
+  out.emplace_back("supervise");
+  add("--run-directory", prepared.directory.folder);
+  add("--corpus", prepared.corpus);
+  add("--node-folder", node_folder(prepared.directory));
+  if (!flags.layout.empty()) add("--layout", flags.layout);
+  if (flags.nodes > 0) add("--nodes", std::to_string(flags.nodes));
+  if (flags.threads > 0) add("--threads", std::to_string(flags.threads));
+  if (flags.stop_after >= 0) add("--stop-after", std::to_string(flags.stop_after));
+  if (!flags.faults.empty()) {
+    add("--faults", flags.faults);
+    add("--seed", std::to_string(seed));
+  }
+  return out;
+}
+
+// Shows what the supervisor says, until it ends; starts another where it was killed.
+class Front {
+ public:
+  using Hear = std::function<void(const launch::WorkerMessage&)>;
+  Front(Processes& processes, Clock& clock, const std::atomic<int>& interrupts, Command command,
+        Hear hear)
+      : processes_(processes),
+        clock_(clock),
+        interrupts_(interrupts),
+        command_(std::move(command)),
+        hear_(std::move(hear)) {}
+
+  Result<Ending> run(const std::function<void(const std::string&)>& stays) {
+    for (int i = 1;; ++i) {
+      ASSIGN_OR_RETURN(const Ending ending, run_one());
+      if (!ending.signal || passed_on_ > 1 || i == supervisors_max) return ending;
+      stays(fmt::format("the supervisor was {}; another one takes over\n", written(ending)));
+    }
+  }
+  const std::string& errors() const { return errors_; }
+
+ private:
+  Result<Ending> run_one() {
+    ASSIGN_OR_RETURN(const std::unique_ptr<Process> process, processes_.start(command_));
+    passed_on_ = std::min(passed_on_, 0);
+    std::string begun;
+    while (true) {
+      const std::optional<Ending> ending = process->ending();
+      begun += process->take_output();
+      RETURN_IF_ERROR(hear_lines(begun));
+      if (ending) {
+        errors_ = process->captured_errors();
+        return *ending;
+      }
+      for (; passed_on_ < interrupts_; ++passed_on_) process->send(SIGTERM);
+      clock_.sleep(look_every);
+    }
+  }
+  Status hear_lines(std::string& begun) {
+    std::size_t read = 0;
+    for (std::size_t end = begun.find('\n'); end != std::string::npos;
+         end = begun.find('\n', read)) {
+      ASSIGN_OR_RETURN(const launch::WorkerMessage message,
+                       launch::parse_worker_message(begun.substr(read, end - read)));
+      hear_(message);
+      read = end + 1;
+    }
+    begun.erase(0, read);
+    return Done{};
+  }
+
+  Processes& processes_;
+  Clock& clock_;
+  const std::atomic<int>& interrupts_;
+  Command command_;
+  Hear hear_;
+  int passed_on_ = 0;
+  std::string errors_;
+};
+
+int exit_code_of(const Ending& ending, const std::string& errors) {
+  const bool known =
+      ending.code == exit_fine || ending.code == exit_no || ending.code == exit_stopped;
+  if (known) return *ending.code;
+  std::string text = errors.substr(0, errors.find_last_not_of('\n') + 1);
+  if (text.starts_with("celere: ")) text.erase(0, 8);
+  if (ending.code == exit_wrong && !text.empty()) return complain(text);
+  return complain(
+      fmt::format("the supervisor ended: {}{}{}", written(ending), text.empty() ? "" : ": ", text));
 }
 
 int run_train(const Flags& flags, const Common& common) {
   const std::unique_ptr<Files> files = local_files();
   const std::unique_ptr<Processes> processes = local_processes();
   SystemClock clock;
+  std::int64_t seed = 0;
+  if (!flags.faults.empty()) {
+    const Result<std::int64_t> drawn = seed_of(flags, *files, clock);
+    if (!drawn.ok()) return complain(drawn.error().text());
+    seed = *drawn;
+  }
+  if (const auto worker = launch::worker_program(*files); !worker.ok()) {
+    return complain(worker.error().text());
+  }
   const Result<Prepared> prepared =
       prepare_training({.run = flags.run, .runs_folder = flags.runs, .quiet = common.json}, common,
                        *files, *processes, clock);
   if (!prepared.ok()) return complain(prepared.error().text());
-  const Result<int> ranks = ranks_of(prepared->run, flags);
-  if (!ranks.ok()) return complain(ranks.error().text());
-  launch::LocalRanks command{.count = *ranks, .threads = flags.threads, .arguments = {}};
-  command.arguments = {"train", "--run-directory", prepared->directory.folder, "--corpus",
-                       prepared->corpus};
-  if (!flags.layout.empty()) {
-    command.arguments.insert(command.arguments.end(), {"--layout", flags.layout});
+  if (const Status fine = check(flags, *prepared, common, *files); !fine.ok()) {
+    return complain(fine.error().text());
   }
-  if (flags.stop_after >= 0) {
-    command.arguments.insert(command.arguments.end(),
-                             {"--stop-after", std::to_string(flags.stop_after)});
-  }
-  for (const std::string& folder : catalog_folders(common)) {
-    command.arguments.insert(command.arguments.end(), {"--catalog", folder});
-  }
-  std::signal(SIGINT, count_interrupt);
-  std::signal(SIGTERM, count_interrupt);
+  const std::atomic<int>& interrupts = counted_interrupts();
   report::TrainReport report(flags.run, prepared->directory.folder);
   LiveLine live(clock, common.json ? Terminal{} : standard_error_terminal());
   const auto stays = [&](const std::string& text) {
@@ -88,20 +216,31 @@ int run_train(const Flags& flags, const Common& common) {
     print(text);
     std::fflush(stdout);
   };
-  const auto ended = launch::run_ranks(
-      {*processes, *files, clock}, command, interrupts, [&](const launch::WorkerMessage& message) {
-        if (common.json) return stays(message.line + "\n");
-        if (const auto* step = std::get_if<wire::StepMetrics>(&message.what)) {
-          report.hear(*step);
-          stays(report.step_line());
-          return live.show(report.live_line());
-        }
-        stays(report.hear(std::get<wire::Event>(message.what)));
-      });
+  if (!flags.faults.empty() && !common.json) {
+    stays(fmt::format("faults of {}, drawn with --seed {}\n", flags.faults, seed));
+  }
+  Command command;
+  command.program = own_program();
+  command.arguments = arguments_of(flags, *prepared, common, seed);
+  command.output.kind = command.errors.kind = Output::Kind::capture;
+  Front front(*processes, clock, interrupts, command, [&](const launch::WorkerMessage& message) {
+    if (common.json) return stays(message.line + "\n");
+    if (const auto* step = std::get_if<wire::StepMetrics>(&message.what)) {
+      report.hear(*step);
+      stays(report.step_line());
+      return live.show(report.live_line());
+    }
+    stays(report.hear(std::get<wire::Event>(message.what)));
+  });
+  const Result<Ending> ended =
+      front.run([&](const std::string& text) { common.json ? void() : stays(text); });
   live.finish();
   if (!ended.ok()) return complain(ended.error().text());
-  const int code = exit_code_of(*ended, *ranks);
-  if (!common.json && code != exit_wrong) print(report.end());
+  const int code = exit_code_of(*ended, front.errors());
+  if (code == exit_wrong) return code;
+  std::error_code problem;
+  std::filesystem::remove_all(node_folder(prepared->directory), problem);
+  if (!common.json) print(report.end());
   return code;
 }
 
@@ -123,6 +262,15 @@ void add_train(CLI::App& app, Common& common) {
       ->check(CLI::Range(1, 1024));
   verb->add_option("--stop-after", flags->stop_after, "stop, saved, behind this step")
       ->check(CLI::NonNegativeNumber);
+  verb->add_option("--nodes", flags->nodes,
+                   "agents to start, spares among them (default: what ranks and spares need)")
+      ->check(CLI::PositiveNumber);
+  verb->add_flag("--resume", flags->resume,
+                 "go on from a checkpoint, and refuse where there is none (without it: go on where "
+                 "there is one, else begin)");
+  verb->add_option("--faults", flags->faults,
+                   "do the faults of this scenario on purpose (docs/scenario.md)");
+  verb->add_option("--seed", flags->seed, "draw the faults with it (default: the scenario's)");
   verb->add_flag("--json", common.json, "print one JSON object a line");
   verb->callback([flags, &common] { common.exit_code = run_train(*flags, common); });
 }

@@ -13,8 +13,9 @@
 namespace celere::cli {
 
 inline constexpr int exit_fine = 0;
-inline constexpr int exit_no = 1;     // the answer is no: infeasible
-inline constexpr int exit_wrong = 2;  // wrong input
+inline constexpr int exit_no = 1;       // the answer is no: infeasible
+inline constexpr int exit_wrong = 2;    // wrong input
+inline constexpr int exit_stopped = 3;  // a training was stopped as asked, saved
 
 // What all verbs share.
 struct Common {
@@ -31,6 +32,8 @@ void add_catalog(CLI::App& app, Common& common);
 void add_validate(CLI::App& app, Common& common);
 void add_fit(CLI::App& app, Common& common);
 void add_ask(CLI::App& app, Common& common);
+void add_agent(CLI::App& app, Common& common);
+void add_supervise(CLI::App& app, Common& common);
 void add_data(CLI::App& app, Common& common);
 
 // Of a file, or where its name is empty those that come with the program.
@@ -41,6 +44,9 @@ Result<study::PublishedRuns> published_runs(const Files& files, const std::strin
 std::string user_catalog_folder();
 // Those that are looked through before the program's own: by flag, then the user's.
 std::vector<std::string> catalog_folders(const Common& common);
+
+// The path of this program, to start others of it.
+std::string own_program();
 
 // Prints to standard output; 0.
 int print(const std::string& text);

@@ -4,10 +4,11 @@
 #include <memory>
 #include <optional>
 
+#include "cli/stack_signal.hpp"
 #include "cli/worker_verbs.hpp"
-#include "spec/layout_wish.hpp"
-#include "train/rank_peers.hpp"
-#include "train/trainer.hpp"
+#include "train/faults.hpp"
+#include "train/generations.hpp"
+#include "wire/worker_exit.hpp"
 
 namespace celere::cli {
 namespace {
@@ -16,72 +17,116 @@ struct Flags {
   std::string directory, corpus;
   std::vector<std::string> catalog;
   std::int64_t stop_after = -1;
-  std::string layout, meeting;
-  int rank = 0;
+  std::int64_t from_step = -1;
+  std::vector<std::int64_t> skipped;
+  train::Standpoint at;
+  bool supervised = false;
+  std::string flight, orders;
 };
 
 std::atomic<bool> stop = false;
 
 extern "C" void ask_to_stop(int /*signal*/) { stop = true; }
 
-// This rank among the others: the groups of the training, and of those who write its checkpoints.
-struct Ranks {
-  nn::Mesh mesh;
-  nn::ProcessGroup writers;
-};
-Result<Ranks> meet(const Flags& flags, const train::Setup& setup) {
-  Ranks ranks;
-  const auto count = static_cast<int>(setup.layout.ranks());
-  if (count == 1) return ranks;
-  ASSIGN_OR_RETURN(const nn::Meeting meeting, nn::Meeting::at_file(flags.meeting, count));
-  ASSIGN_OR_RETURN(ranks.mesh, nn::Mesh::make(meeting, setup.layout,
-                                              {.rank = flags.rank,
-                                               .kv_heads = setup.model.attention.kv_heads,
-                                               .interface = "lo"}));
-  ASSIGN_OR_RETURN(
-      ranks.writers,
-      nn::ProcessGroup::make(
-          meeting, {.name = "writers", .rank = flags.rank, .size = count, .interface = "lo"}));
-  return ranks;
+void say(const std::string& line) {
+  std::printf("%s\n", line.c_str());
+  std::fflush(stdout);
 }
+
+// What a supervised worker has beside the training: what it is watched by, and whom it hears.
+class Supervised {
+ public:
+  Supervised(const Flags& flags, const Files& files, SystemClock& clock,
+             checkpoint::Storage& storage)
+      : faulty_(clock, time_), storage_(storage), flags_(flags), files_(files), clock_(clock) {}
+
+  // Errors: io.
+  Status begin() {
+    if (flags_.flight.empty()) return Done{};
+    ASSIGN_OR_RETURN(flight_, wire::FlightRecord::create(flags_.flight, flags_.at.rank, clock_));
+    write_stack_on_signal(flags_.flight + ".stack");
+    watch_.emplace(&*flight_, time_);
+    writers_.emplace(nullptr, time_);
+    if (flags_.orders.empty()) return Done{};
+    orders_.emplace(train::Orders::World{.record = *flight_,
+                                         .files = files_,
+                                         .clock = clock_,
+                                         .path = flags_.orders,
+                                         .on_fault =
+                                             [this](const wire::Fault& fault) {
+                                               faulty_.add(fault);
+                                               storage_.hear(fault);
+                                             },
+                                         .on_lost =
+                                             [this] {
+                                               watch_->abandon();
+                                               writers_->abandon();
+                                             }});
+    return Done{};
+  }
+  train::RankWorld world(const spec::Catalog& catalog, Files& files) {
+    return {.catalog = catalog,
+            .files = files,
+            .storage = storage_,
+            .clock = clock_,
+            .say = say,
+            .flight = flight_ ? &*flight_ : nullptr,
+            .watch = watch_ ? &*watch_ : nullptr,
+            .writers_watch = writers_ ? &*writers_ : nullptr,
+            .orders = orders_ ? &*orders_ : nullptr,
+            .hooks = orders_ ? &faulty_ : nullptr};
+  }
+
+ private:
+  ProcessCpuTime time_;
+  train::FaultySteps faulty_;
+  train::FaultyStorage storage_;
+  const Flags& flags_;
+  const Files& files_;
+  SystemClock& clock_;
+  std::optional<wire::FlightRecord> flight_;
+  std::optional<nn::Watch> watch_, writers_;
+  std::optional<train::Orders> orders_;  // last: its thread uses what stands above
+};
 
 Result<train::Outcome> train_here(const Flags& flags) {
   const std::unique_ptr<Files> files = local_files();
   const std::unique_ptr<checkpoint::Storage> storage = checkpoint::local_storage();
-  const SystemClock clock;
+  SystemClock clock;
+  Supervised supervised(flags, *files, clock, *storage);
+  RETURN_IF_ERROR(supervised.begin());
   const wire::RunDirectory directory{flags.directory};
   std::optional<wire::RunLock> lock;
-  if (flags.rank == 0) {
+  if (flags.at.rank == 0 && !flags.supervised) {
     ASSIGN_OR_RETURN(lock, wire::RunLock::take(directory));
   }
   ASSIGN_OR_RETURN(const std::string content, files->read(directory.run_file()));
-  ASSIGN_OR_RETURN(spec::Run run, spec::parse_run(content, directory.run_file()));
-  if (!flags.layout.empty()) {
-    ASSIGN_OR_RETURN(const spec::LayoutWish wish, spec::parse_layout_text(flags.layout));
-    run.layout = spec::merged(run.layout, wish);
-  }
+  train::RankOptions options;
+  ASSIGN_OR_RETURN(options.run, spec::parse_run(content, directory.run_file()));
+  options.supervised = flags.supervised;
+  options.trainer = {.directory = directory,
+                     .corpus = flags.corpus,
+                     .stop_after = flags.stop_after,
+                     .skipped = {flags.skipped.begin(), flags.skipped.end()}};
+  if (flags.from_step >= 0) options.trainer.from_step = flags.from_step;
   const spec::Catalog catalog(*files, flags.catalog);
-  const std::string from = flags.layout.empty() ? "" : " with --layout " + flags.layout;
-  ASSIGN_OR_RETURN(
-      train::Setup setup,
-      train::make_setup(std::move(run), catalog).during("taking " + directory.run_file() + from));
-  ASSIGN_OR_RETURN(const Ranks ranks, meet(flags, setup));
-  train::RankPeers peers(ranks.writers);
-  train::Recorder recorder = train::Recorder::silent(clock);
-  if (flags.rank == 0) {
-    ASSIGN_OR_RETURN(recorder,
-                     train::Recorder::open(*files, clock, directory, [](const std::string& line) {
-                       std::printf("%s\n", line.c_str());
-                       std::fflush(stdout);
-                     }));
+  return train::train_rank(options, supervised.world(catalog, *files), flags.at, stop);
+}
+
+int exit_code_of(const train::Outcome& outcome, bool supervised) {
+  switch (outcome.ended) {
+    case train::Ended::done:
+      return wire::worker_done;
+    case train::Ended::stopped:
+      return outcome.asked && supervised ? wire::worker_stopped : wire::worker_done;
+    case train::Ended::not_finite:
+      return wire::worker_not_finite;
+    case train::Ended::mismatch:
+      return wire::worker_mismatch;
+    case train::Ended::regroup:
+      break;
   }
-  ASSIGN_OR_RETURN(
-      const std::unique_ptr<train::Trainer> trainer,
-      train::Trainer::make(
-          std::move(setup),
-          {.directory = directory, .corpus = flags.corpus, .stop_after = flags.stop_after},
-          {ranks.mesh, peers, *files, *storage, clock, recorder}));
-  return trainer->run(stop);
+  return wire::worker_failed;
 }
 
 int run_train(const Flags& flags) {
@@ -90,9 +135,9 @@ int run_train(const Flags& flags) {
   const Result<train::Outcome> outcome = train_here(flags);
   if (!outcome.ok()) {
     std::fprintf(stderr, "%s\n", outcome.error().text().c_str());
-    return 2;
+    return wire::worker_failed;
   }
-  return outcome->ended == train::Ended::not_finite ? 1 : 0;
+  return exit_code_of(*outcome, flags.supervised);
 }
 
 }  // namespace
@@ -104,9 +149,22 @@ void add_train(CLI::App& app, WorkerCommon& common) {
   verb->add_option("--corpus", flags->corpus, "made by celere data build")->required();
   verb->add_option("--catalog", flags->catalog, "folders that are looked through first");
   verb->add_option("--stop-after", flags->stop_after, "stop, saved, behind this step");
-  verb->add_option("--layout", flags->layout, "these of the layout instead of the run file's");
-  verb->add_option("--rank", flags->rank, "which one of the layout's ranks this is");
-  verb->add_option("--meeting", flags->meeting, "a new file, by which the ranks find each other");
+  verb->add_option("--from-step", flags->from_step,
+                   "begin with the newest good checkpoint up to this step; later ones are not "
+                   "trusted");
+  verb->add_option("--skip-step", flags->skipped,
+                   "a step (from 1) whose samples are consumed and not trained on");
+  verb->add_option("--layout", flags->at.layout, "these of the layout instead of the run file's");
+  verb->add_option("--rank", flags->at.rank, "which one of the layout's ranks this is");
+  verb->add_option("--meeting", flags->at.meeting,
+                   "by which the ranks find each other: a new file, or HOST:PORT of rank 0");
+  verb->add_option("--interface", flags->at.interface, "of the network; lo: one machine");
+  verb->add_option("--generation", flags->at.generation, "of workers, which events name");
+  verb->add_flag("--joining", flags->at.joins, "into a training under way, with others' weights");
+  verb->add_flag("--supervised", flags->supervised,
+                 "events are only said: who started this writes them down and has the run's lock");
+  verb->add_option("--flight", flags->flight, "the flight record to make");
+  verb->add_option("--orders", flags->orders, "the file of orders to hear")->needs("--flight");
   verb->callback([flags, &common] { common.exit_code = run_train(*flags); });
 }
 

@@ -117,7 +117,7 @@ std::string directives(const SlurmJob& job) {
   std::vector<std::string> all{"--job-name=" + job.name};
   all.push_back(job.spares == 0 ? fmt::format("--nodes={}", job.nodes)
                                 : fmt::format("--nodes={}-{}", job.nodes, job.nodes + job.spares));
-  all.emplace_back("--ntasks-per-node=1");
+  // No --ntasks-per-node: with it Slurm gives the lesser number of nodes, and no spares.
   if (job.cpus_per_node > 0) all.push_back(fmt::format("--cpus-per-task={}", job.cpus_per_node));
   if (job.cpus_per_node == 0) all.insert(all.end(), {"--exclusive", "--mem=0"});
   if (job.gpus_per_node > 0) all.push_back(fmt::format("--gpus-per-node={}", job.gpus_per_node));

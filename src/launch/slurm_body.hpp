@@ -37,7 +37,7 @@ address() {
 # WHY. Fails where Slurm already ends the job (cancelled, preempted, a node gone): it has decided.
 queue_again() {
   case $(squeue -h -j "$SLURM_JOB_ID" -o %T) in
-    RUNNING | SIGNALING) say "queued again: $1"; scontrol requeue "$SLURM_JOB_ID" ;;
+    RUNNING | SIGNALING) scontrol requeue "$SLURM_JOB_ID" && say "queued again: $1" ;;
     *) return 1 ;;
   esac
 }
@@ -68,6 +68,7 @@ on_node() {
   node=$(scontrol show hostnames "$all_nodes" | grep -nxF -- "$SLURMD_NODENAME" | cut -d: -f1)
   node=$((node - 1))
   trap 'asked=1' TERM INT   # the agent gets them from Slurm, as we do
+  trap '' PIPE              # srun, which reads what we say, dies with the first node
   if [ "$node" -ge 1 ] && [ "$node" -le 8 ]; then watch_batch_node $((node * watch_every)) & fi
   while [ -z "$asked" ]; do
     began=$SECONDS

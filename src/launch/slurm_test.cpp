@@ -176,12 +176,12 @@ TEST(SlurmFile, asks_for_nodes_spares_notice_and_requeue) {
   for (const std::string& line : lines_of(*text)) {
     if (line.rfind("#SBATCH ", 0) == 0) directives.push_back(line.substr(8));
   }
-  EXPECT_THAT(directives,
-              ElementsAre("--job-name=tiny", "--nodes=2-3", "--ntasks-per-node=1", "--exclusive",
-                          "--mem=0", "--gpus-per-node=8", "--time=1-12:30:00", "--partition=h100",
-                          "--account=lab", "--requeue", "--no-kill", "--signal=B:TERM@120",
-                          R"(--output="/data/a \"run\"/slurm.log")", "--open-mode=append",
-                          "--constraint=ib"));
+  EXPECT_THAT(
+      directives,
+      ElementsAre("--job-name=tiny", "--nodes=2-3", "--exclusive", "--mem=0", "--gpus-per-node=8",
+                  "--time=1-12:30:00", "--partition=h100", "--account=lab", "--requeue",
+                  "--no-kill", "--signal=B:TERM@120", R"(--output="/data/a \"run\"/slurm.log")",
+                  "--open-mode=append", "--constraint=ib"));
   EXPECT_THAT(lines_of(*text), Contains("module load cuda"));
   EXPECT_EQ(text->rfind("#!/bin/bash\n", 0), 0u);
 }

@@ -70,13 +70,15 @@ Result<WorkerProcess> WorkerProcess::start(Processes& processes, const Files& fi
 }
 
 std::vector<std::string> WorkerProcess::lines() {
-  const std::string& all = process_->captured_output();
+  begun_ += process_->take_output();
   std::vector<std::string> out;
-  for (std::size_t end = all.find('\n', read_); end != std::string::npos;
-       end = all.find('\n', read_)) {
-    out.push_back(all.substr(read_, end - read_));
-    read_ = end + 1;
+  std::size_t read = 0;
+  for (std::size_t end = begun_.find('\n'); end != std::string::npos;
+       end = begun_.find('\n', read)) {
+    out.push_back(begun_.substr(read, end - read));
+    read = end + 1;
   }
+  begun_.erase(0, read);
   return out;
 }
 

@@ -40,12 +40,13 @@ class WorkerProcess {
   std::optional<Ending> ending() { return process_->ending(); }
   std::optional<Ending> wait(Seconds time) { return process_->wait(time); }
   void send(int signal) { process_->send(signal); }
+  int id() const { return process_->id(); }
   const std::string& errors() { return process_->captured_errors(); }
 
  private:
   explicit WorkerProcess(std::unique_ptr<Process> process) : process_(std::move(process)) {}
   std::unique_ptr<Process> process_;
-  std::size_t read_ = 0;  // of the captured output
+  std::string begun_;  // a line of which the end has not come yet
 };
 
 }  // namespace celere::launch

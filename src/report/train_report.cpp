@@ -4,6 +4,7 @@
 
 #include "base/units.hpp"
 #include "base/written_units.hpp"
+#include "report/recovery_lines.hpp"
 
 namespace celere::report {
 namespace {
@@ -60,6 +61,8 @@ void TrainReport::hear(const wire::StepMetrics& metrics) {
 std::string TrainReport::hear(const wire::Event& event) {
   if (event.event == "started") {
     total_steps_ = number(event, "total_steps");
+    if (started_) return {};  // again, after a failure
+    started_ = true;
     first_step_ = number(event, "step");
     if (first_step_ == total_steps_) return fmt::format("all {} steps are done\n", total_steps_);
     return fmt::format(
@@ -84,11 +87,15 @@ std::string TrainReport::hear(const wire::Event& event) {
   if (event.event == "log_failed") {
     return fmt::format("warning: the logs could not be written: {}\n", text(event, "error"));
   }
-  if (event.event == "done" || event.event == "stopped" || event.event == "not_finite") {
+  if (event.event == "done" || event.event == "stopped") ended_ = event.event;
+  if (event.event == "not_finite") return text(event, "message") + "\n";
+  if (event.event == "gave_up") {
     ended_ = event.event;
-    message_ = text(event, "message");
+    message_ = text(event, "why");
+    if (const std::string errors = text(event, "errors"); !errors.empty())
+      message_ += "\n" + errors;
   }
-  return {};
+  return recovery_line(event);
 }
 
 std::string TrainReport::live_line() const {
@@ -116,11 +123,10 @@ std::string TrainReport::step_line() const {
 
 std::string TrainReport::end() const {
   std::string out;
-  if (ended_ == "not_finite") {
+  if (ended_ == "gave_up") {
     return fmt::format(
-        "stopped: {}.\nThe last good checkpoint stays. Lower schedule.learning_rate, or look at "
-        "those samples.\n",
-        message_);
+        "Given up: {}\nThe last good checkpoint stays; {}/events.jsonl has it all.\n", message_,
+        directory_);
   }
   if (last_.step > 0 && seconds_ > 0) {
     out = fmt::format("{} steps in {}, {}", last_.step - first_step_,

@@ -32,7 +32,8 @@ class TrainReport {
   wire::StepMetrics last_;
   std::optional<double> validation_, loss_smooth_;
   double seconds_ = 0, tokens_ = 0;
-  std::string ended_;  // "done", "stopped", "not_finite"
+  bool started_ = false;
+  std::string ended_;  // "done", "stopped", "gave_up"
   std::string message_;
 };
 

@@ -68,9 +68,12 @@ TEST(TrainReport, says_how_to_go_on) {
   EXPECT_EQ(report.end(),
             "2 steps in 1.00 s, 2048 tokens/s; loss 3.900.\n"
             "Stopped and saved behind step 2 of 100. To go on:\n  celere train x.toml\n");
-  (void)report.hear(wire::Event{
-      "", "not_finite", {{"message", std::string("the loss is not a number at step 3")}}});
-  EXPECT_THAT(report.end(), testing::StartsWith("stopped: the loss is not a number at step 3.\n"));
+  (void)report.hear(wire::Event{"",
+                                "gave_up",
+                                {{"why", std::string("8 starts in a row got no step further")},
+                                 {"errors", std::string("disk full")}}});
+  EXPECT_THAT(report.end(), testing::StartsWith(
+                                "Given up: 8 starts in a row got no step further\ndisk full\n"));
 }
 
 TEST(TrainReport, warns_of_what_could_not_be_kept) {

@@ -1,0 +1,11 @@
+// How often this process was asked to end: Ctrl-C, SIGTERM.
+#pragma once
+
+#include <atomic>
+
+namespace celere::cli {
+
+// Counted from the first call on, instead of ending the process.
+const std::atomic<int>& counted_interrupts();
+
+}  // namespace celere::cli

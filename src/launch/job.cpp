@@ -1,0 +1,90 @@
+#include "launch/job.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "launch/layouts.hpp"
+#include "spec/layout_shape.hpp"
+#include "spec/layout_wish.hpp"
+#include "spec/scaled_model.hpp"
+
+namespace celere::launch {
+namespace {
+
+policy::Settings settings_of(const spec::Run& run) {
+  const spec::RecoveryPlan& plan = run.recovery;
+  policy::Settings settings;
+  settings.on_lost_replica = run.on_lost_replica == spec::LostReplica::go_on
+                                 ? policy::LostReplica::go_on
+                                 : policy::LostReplica::roll_back;
+  settings.retries = plan.retries;
+  settings.back_off = plan.back_off;
+  settings.back_off_max = plan.back_off_max;
+  settings.node_failures = plan.node_failures;
+  settings.node_window = plan.node_window;
+  settings.node_patience = plan.node_patience;
+  settings.resizes = plan.resize;
+  settings.straggler_factor = plan.straggler_factor;
+  settings.skips = plan.skips;
+  return settings;
+}
+
+// A layout of several ranks that breaks a rule is refused here already, before anything starts.
+Status check(const spec::Run& run, const layout::Layout& layout, const layout::Shape& counts,
+             const std::string& flag) {
+  const std::string place = flag.empty() ? run.place_of("layout") : "--layout " + flag;
+  if (const auto why = layout::untrained(layout)) return bad_input(place + ": " + *why);
+  if (layout.ranks() == 1) return Done{};
+  if (const auto rule = layout::illegal(layout, counts)) {
+    return bad_input(place + ": " + layout::explain(*rule, layout, counts));
+  }
+  return Done{};
+}
+
+}  // namespace
+
+Result<Job> make_job(const spec::Run& run, const spec::Catalog& catalog, const JobWish& wish) {
+  Job job;
+  job.directory = wish.directory;
+  spec::LayoutWish said = run.layout;
+  if (!wish.layout.empty()) {
+    ASSIGN_OR_RETURN(const spec::LayoutWish over, spec::parse_layout_text(wish.layout));
+    said = spec::merged(said, over);
+  }
+  job.layout = spec::layout_of(said);
+  job.micro_batch_said = said.micro_batch.has_value();
+  ASSIGN_OR_RETURN(const spec::Model model, spec::model_of(run, catalog));
+  job.counts = spec::layout_shape(model);
+  job.counts.sequence = run.sequence;
+  job.counts.global_batch = run.batch.phases.empty() ? 1 : run.batch.phases.back().sequences;
+  job.counts.gpus = job.layout.ranks();
+  RETURN_IF_ERROR(check(run, job.layout, job.counts, wish.layout));
+  const auto ranks = static_cast<int>(job.layout.ranks());
+  job.ranks_per_node = std::min(ranks, run.recovery.ranks_per_node.value_or(ranks));
+  const int needed = Slots{job.ranks_per_node}.count(job.layout);
+  job.nodes = wish.nodes.value_or(needed + run.spares.value_or(0));
+  if (job.nodes < needed) {
+    return bad_input(fmt::format("--nodes {}: {} ranks, {} on a node, need {} nodes", job.nodes,
+                                 ranks, job.ranks_per_node, needed));
+  }
+  // On one machine its cores are shared by all ranks, else by those of a node.
+  const int sharing = wish.one_machine ? ranks : job.ranks_per_node;
+  job.threads = wish.threads > 0 ? wish.threads : std::max(1, wish.cores / sharing);
+  job.one_machine = wish.one_machine;
+  job.worker_arguments = {"train", "--run-directory", wish.directory.folder, "--corpus",
+                          wish.corpus};
+  if (wish.stop_after >= 0) {
+    job.worker_arguments.insert(job.worker_arguments.end(),
+                                {"--stop-after", std::to_string(wish.stop_after)});
+  }
+  for (const std::string& folder : wish.catalog) {
+    job.worker_arguments.insert(job.worker_arguments.end(), {"--catalog", folder});
+  }
+  job.settings = settings_of(run);
+  job.watch.step_deadline = run.recovery.step_deadline;
+  job.watch.straggler_factor = run.recovery.straggler_factor;
+  return job;
+}
+
+}  // namespace celere::launch

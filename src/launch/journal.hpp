@@ -1,0 +1,45 @@
+// What the supervisor writes down: events.jsonl, and the same lines on its output for who shows
+// them. A decision is on the disk before it is carried out, with all that another supervisor needs
+// to go on from it.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/files.hpp"
+#include "wire/events.hpp"
+
+namespace celere::launch {
+
+class Journal {
+ public:
+  using Say = std::function<void(const std::string& line)>;
+  // The clock must outlive it. Errors: io.
+  static Result<Journal> open(const Clock& clock, const std::string& path, Say say);
+
+  // A disk that takes no more does not stop a training; what could not be written is said once.
+  void tell(const std::string& event, std::vector<wire::EventField> fields, bool durable = false);
+  // What a worker said of itself, with its own time.
+  void pass_on(const wire::Event& event, bool durable);
+  // A step's line, which is not kept here.
+  void say_line(const std::string& line) { say_(line); }
+
+ private:
+  Journal(const Clock& clock, wire::AppendFile file, Say say)
+      : clock_(&clock), file_(std::move(file)), say_(std::move(say)) {}
+  void complain(const Status& status);
+
+  const Clock* clock_;
+  wire::AppendFile file_;
+  Say say_;
+  bool complained_ = false;
+};
+
+// The text of a field; empty where the event has none of that name.
+std::string text_of(const wire::Event& event, const std::string& key);
+std::optional<std::int64_t> number_of(const wire::Event& event, const std::string& key);
+
+}  // namespace celere::launch

@@ -1,0 +1,70 @@
+#include "launch/layouts.hpp"
+
+#include <algorithm>
+
+#include "layout/place.hpp"
+
+namespace celere::launch {
+namespace {
+
+// Of all ranks of a slot; -1 where they are of several.
+int replica_of(const layout::Layout& layout, const wire::Ranks& ranks) {
+  const int first = layout::place_of(layout, ranks.front()).dp;
+  const bool same = std::all_of(ranks.begin(), ranks.end(), [&](std::int64_t rank) {
+    return layout::place_of(layout, rank).dp == first;
+  });
+  return same ? first : -1;
+}
+
+}  // namespace
+
+wire::Ranks Slots::ranks_of(const layout::Layout& layout, int slot) const {
+  wire::Ranks ranks;
+  const std::int64_t first = std::int64_t{slot} * ranks_per_node;
+  for (std::int64_t rank = first; rank < std::min(layout.ranks(), first + ranks_per_node); ++rank) {
+    ranks.push_back(rank);
+  }
+  return ranks;
+}
+
+policy::Shape shape_of(const layout::Layout& layout, const Slots& slots) {
+  policy::Shape shape{.slots = slots.count(layout), .replicas = layout.dp, .replica_of_slot = {}};
+  for (int slot = 0; slot < shape.slots; ++slot) {
+    shape.replica_of_slot.push_back(replica_of(layout, slots.ranks_of(layout, slot)));
+  }
+  // Nothing is sharded over replicas: neither weights nor state nor experts.
+  shape.replicas_whole = layout.zero_stage == 0 && layout.ep * layout.etp <= layout.tp * layout.cp;
+  return shape;
+}
+
+layout::Layout with_replicas(layout::Layout layout, int replicas) {
+  layout.dp = replicas;
+  // What asks for several replicas goes with them.
+  if (replicas * layout.cp == 1) layout.zero_stage = layout.shard = 0;
+  if (layout.shard >= replicas * layout.cp) layout.shard = 0;
+  if (replicas == 1) layout.order = layout::RankOrder::tp_cp_dp_pp;
+  return layout;
+}
+
+std::string layout_text(const layout::Layout& layout, bool with_micro_batch) {
+  std::string text = layout::written(layout);
+  const std::size_t begin = text.find(",micro_batch=");
+  if (!with_micro_batch && begin != std::string::npos) {
+    text.erase(begin, text.find(',', begin + 1) - begin);
+  }
+  return text;
+}
+
+std::optional<layout::Layout> fitting(const layout::Layout& full, const layout::Shape& counts,
+                                      const Slots& slots, int nodes) {
+  for (int replicas = full.dp; replicas >= 1; --replicas) {
+    const layout::Layout layout = with_replicas(full, replicas);
+    if (slots.count(layout) > nodes) continue;
+    layout::Shape shape = counts;
+    shape.gpus = layout.ranks();
+    if (layout.ranks() == 1 || !layout::illegal(layout, shape)) return layout;
+  }
+  return std::nullopt;
+}
+
+}  // namespace celere::launch

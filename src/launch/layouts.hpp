@@ -1,0 +1,40 @@
+// Layouts as recovery sees them: which ranks a slot holds, which replica could be lost alone, and
+// what the same layout is with fewer or more replicas.
+//
+// Slot i holds the ranks [i n, (i + 1) n) of n ranks a node. A layout with another number of
+// replicas keeps tp, cp, pp and the experts' axes, so its ranks hold the shards that they held.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "layout/layout.hpp"
+#include "layout/legal.hpp"
+#include "policy/recovery.hpp"
+#include "wire/agent_message.hpp"
+
+namespace celere::launch {
+
+struct Slots {
+  int ranks_per_node = 1;
+  int count(const layout::Layout& layout) const {
+    return static_cast<int>((layout.ranks() + ranks_per_node - 1) / ranks_per_node);
+  }
+  wire::Ranks ranks_of(const layout::Layout& layout, int slot) const;
+  int slot_of(std::int64_t rank) const { return static_cast<int>(rank / ranks_per_node); }
+};
+
+policy::Shape shape_of(const layout::Layout& layout, const Slots& slots);
+
+// The layout that recovery means by a shape: that with its number of replicas.
+layout::Layout with_replicas(layout::Layout layout, int replicas);
+
+// The greatest number of replicas, at most those of `full`, that is legal on so many nodes; nothing
+// where not one replica fits. `counts`: of the model and the run (spec/layout_shape.hpp).
+std::optional<layout::Layout> fitting(const layout::Layout& full, const layout::Shape& counts,
+                                      const Slots& slots, int nodes);
+
+// As --layout takes it; without micro-batch where workers are to choose it.
+std::string layout_text(const layout::Layout& layout, bool with_micro_batch);
+
+}  // namespace celere::launch

@@ -1,0 +1,238 @@
+#include "launch/supervisor.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "checkpoint/reader.hpp"
+#include "launch/decision_event.hpp"
+#include "launch/fault_maker.hpp"
+#include "launch/supervisor_place.hpp"
+#include "launch/worker_message.hpp"
+
+namespace celere::launch {
+namespace {
+
+const Seconds look_every = Seconds::of(0.02);
+const Seconds open_patience = Seconds::of(3);   // for agents that lived before us
+const Seconds leave_patience = Seconds::of(2);  // for what is still to be sent at the end
+
+// The last decision of a supervisor before, with the policy's memory behind it.
+std::optional<std::string> state_before(const Files& files, const wire::RunDirectory& directory) {
+  const Result<std::vector<wire::Event>> events = wire::read_events(files, directory.events());
+  if (!events.ok()) return std::nullopt;
+  for (auto event = events->rbegin(); event != events->rend(); ++event) {
+    if (event->event == "decision") return text_of(*event, "state");
+  }
+  return std::nullopt;
+}
+
+Result<policy::Recovery> policy_of(const Files& files, const Job& job) {
+  const policy::Shape shape = shape_of(job.layout, {job.ranks_per_node});
+  if (const std::optional<std::string> state = state_before(files, job.directory)) {
+    Result<policy::Recovery> before = policy::Recovery::from_state(job.settings, shape, *state);
+    // Another layout was asked for: what was decided for the one before says nothing about it.
+    if (before.ok()) return before;
+  }
+  return policy::Recovery(job.settings, shape);
+}
+
+}  // namespace
+
+Supervisor::Supervisor(const SupervisorWorld& world, Job job, Hub hub, Journal journal,
+                       policy::Recovery policy, std::int64_t epoch)
+    : world_(world),
+      job_(std::move(job)),
+      hub_(std::move(hub)),
+      journal_(std::move(journal)),
+      policy_(std::move(policy)),
+      epoch_(epoch),
+      roster_({job_.ranks_per_node}),
+      watch_(job_.watch),
+      nodes_(static_cast<std::size_t>(job_.nodes)) {}
+
+Supervisor::~Supervisor() = default;
+
+Result<std::unique_ptr<Supervisor>> Supervisor::make(const SupervisorWorld& world, Job job,
+                                                     const wire::Secret& secret,
+                                                     const wire::Address& address,
+                                                     Journal::Say say) {
+  const Result<SupervisorPlace> before = read_supervisor(world.files, job.directory);
+  const std::int64_t epoch = before.ok() ? before->epoch + 1 : 1;
+  ASSIGN_OR_RETURN(policy::Recovery policy, policy_of(world.files, job));
+  ASSIGN_OR_RETURN(Journal journal,
+                   Journal::open(world.clock, job.directory.events(), std::move(say)));
+  ASSIGN_OR_RETURN(
+      Hub hub,
+      Hub::open(secret, world.clock, {.address = address, .epoch = epoch, .nodes_max = job.nodes}));
+  RETURN_IF_ERROR(write_supervisor(world.files, job.directory, {hub.address(), epoch, ::getpid()}));
+  std::unique_ptr<Supervisor> supervisor(new Supervisor(
+      world, std::move(job), std::move(hub), std::move(journal), std::move(policy), epoch));
+  return supervisor;
+}
+
+void Supervisor::add_faults(std::unique_ptr<FaultMaker> faults) { faults_ = std::move(faults); }
+
+bool Supervisor::awaits_agents() const {
+  for (int node = 0; node < job_.nodes; ++node) {
+    const bool lives = world_.local != nullptr && world_.local->lives(node);
+    if (lives && !hub_.connected(node)) return true;
+  }
+  const bool nobody =
+      std::none_of(nodes_.begin(), nodes_.end(), [](const NodeKnown& one) { return one.joined; });
+  return world_.local == nullptr && nobody;
+}
+
+// Agents that lived before us say what lives; who does not in time is gone.
+void Supervisor::open() {
+  journal_.tell("supervisor_started",
+                {{"epoch", epoch_},
+                 {"process", static_cast<std::int64_t>(::getpid())},
+                 {"wall_ns", world_.clock.wall().nanoseconds},
+                 {"nodes", static_cast<std::int64_t>(job_.nodes)},
+                 {"layout", layout::written(job_.layout)}},
+                true);
+  const bool goes_on =
+      policy_.phase() != policy::Phase::idle && policy_.phase() != policy::Phase::over;
+  const Instant end = world_.clock.now() + open_patience;
+  while (awaits_agents() && world_.clock.now() < end) {
+    for (const Hub::Heard& heard : hub_.work(look_every)) hear(heard);
+  }
+  opened_ = true;
+  if (goes_on && policy_.generation() > 0) {
+    roster_.start(policy_.generation(), present_layout(), policy_.nodes());
+    watch_.begin(roster_.layout(), world_.clock.now());
+  }
+  const auto committed = checkpoint::committed(world_.storage, job_.directory.checkpoints());
+  if (!committed.empty()) feed(policy::CheckpointCommitted{committed.front().step});
+  for (int node = 0; node < job_.nodes; ++node) {
+    const NodeKnown& known = nodes_[static_cast<std::size_t>(node)];
+    const std::int64_t generation = known.joined ? known.hello->generation : 0;
+    const bool whole = generation != 0 && generation == roster_.generation() &&
+                       known.hello->ranks == roster_.ranks_of(node);
+    if (!whole) roster_.cleared(node);
+    if (!whole && generation != 0) hub_.send(node, wire::HaltWorkers{generation, false});
+    if (known.joined) {
+      feed(policy::NodeJoined{node});
+    } else {
+      feed(policy::NodeGone{node});  // a memory from before believes that it is there
+    }
+  }
+  const std::vector<policy::Action> actions = policy_.begin(world_.clock.wall());
+  for (const policy::Action& action : actions) {
+    journal_.tell("decision", written(action, policy_), &action == &actions.back());
+  }
+  for (const policy::Action& action : actions) carry_out(action);
+  // Of a generation that should live and does so only in part, one has failed.
+  for (std::size_t rank = 0; rank < roster_.ranks().size(); ++rank) {
+    const RankKnown& one = roster_.ranks()[rank];
+    if (one.alive || alive(roster_.generation()) != Alive::some) continue;
+    feed(policy::WorkerExited{roster_.generation(), one.node, static_cast<int>(rank), {}, 9});
+    break;
+  }
+  if (roster_.take_all_gone()) feed(policy::GenerationEnded{roster_.generation()});
+}
+
+// Events that carrying out an action brings about wait until it is done.
+void Supervisor::feed(const policy::Event& event) {
+  waiting_.push_back(event);
+  if (feeding_) return;
+  feeding_ = true;
+  while (!waiting_.empty()) {
+    const policy::Event next = waiting_.front();
+    waiting_.erase(waiting_.begin());
+    const std::vector<policy::Action> actions = policy_.on(next, world_.clock.wall());
+    if (actions.empty()) continue;
+    // On the disk, all of them, before the first is carried out.
+    for (const policy::Action& action : actions) {
+      journal_.tell("decision", written(action, policy_), &action == &actions.back());
+    }
+    for (const policy::Action& action : actions) carry_out(action);
+  }
+  feeding_ = false;
+}
+
+Ended Supervisor::run(const std::atomic<int>& interrupts) {
+  open();
+  int passed_on = 0;
+  while (!ended_) {
+    for (const Hub::Heard& heard : hub_.work(look_every)) hear(heard);
+    if (interrupts > passed_on) {
+      ++passed_on;
+      feed(policy::StopAsked{});
+    }
+    look_after();
+    if (faults_) faults_->work(*this, best_step_);
+    const std::optional<Instant> wakes = policy_.wakes();
+    if (wakes && world_.clock.wall() >= *wakes) feed(policy::Tick{});
+    if (world_.clock.now() - status_at_ > Seconds::of(1)) write_status();
+  }
+  for (int node = 0; node < job_.nodes; ++node) hub_.send(node, wire::AgentLeave{});
+  const Instant end = world_.clock.now() + leave_patience;
+  const auto anyone = [&] {
+    for (int node = 0; node < job_.nodes; ++node) {
+      if (hub_.connected(node)) return true;
+    }
+    return false;
+  };
+  while (anyone() && world_.clock.now() < end) (void)hub_.work(look_every);
+  write_status();
+  return *ended_;
+}
+
+void Supervisor::gone(int node, const std::string& why) {
+  NodeKnown& known = nodes_[static_cast<std::size_t>(node)];
+  known.lost.reset();
+  if (!std::exchange(known.joined, false)) return;
+  journal_.tell("node_gone", {{"node", std::int64_t{node}}, {"why", why}});
+  roster_.cleared(node);
+  if (!failed_at_) failed_at_ = world_.clock.now();
+  feed(policy::NodeGone{node});
+  if (roster_.take_all_gone()) feed(policy::GenerationEnded{roster_.generation()});
+}
+
+// What only time shows.
+void Supervisor::look_at_nodes() {
+  const Instant now = world_.clock.now();
+  if (world_.local != nullptr) {
+    for (const int node : world_.local->work()) gone(node, "its agent died");
+  }
+  for (int node = 0; node < job_.nodes; ++node) {
+    const NodeKnown& known = nodes_[static_cast<std::size_t>(node)];
+    if (known.lost && world_.local != nullptr && !world_.local->lives(node)) {
+      gone(node, "its agent died");
+    } else if (known.lost && now - *known.lost > job_.watch.away_max) {
+      gone(node, "its agent does not come back");
+    } else if (known.joined && hub_.connected(node) && now - known.heard > job_.watch.silent_max) {
+      if (world_.local != nullptr) world_.local->kill(node);
+      gone(node, "its agent is silent");
+    }
+  }
+}
+
+void Supervisor::look_after() {
+  look_at_nodes();
+  const Instant now = world_.clock.now();
+  const bool training = policy_.phase() == policy::Phase::training;
+  if (training && !hang_ && watch_.overdue(now)) {
+    hang_ = Hang{.until = now + Seconds::of(1), .seen = {}};
+    for (const int node : roster_.occupied())
+      hub_.send(node, wire::AgentLook{roster_.generation()});
+  }
+  if (hang_ && now >= hang_->until) judge_hang();
+  if (regroup_until_ && now >= *regroup_until_) {
+    regroup_until_.reset();
+    feed(policy::CouldNotGoOn{roster_.generation()});
+  }
+  for (const Watch::Straggler& slow : watch_.take_stragglers()) {
+    const int node = roster_.ranks()[static_cast<std::size_t>(slow.rank)].node;
+    journal_.tell("straggler", {{"rank", slow.rank},
+                                {"node", std::int64_t{node}},
+                                {"step", slow.step},
+                                {"factor", slow.factor}});
+    feed(policy::Slow{roster_.generation(), node, static_cast<int>(slow.rank), slow.factor});
+  }
+}
+
+}  // namespace celere::launch

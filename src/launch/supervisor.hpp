@@ -1,0 +1,136 @@
+// The supervisor of one training: hears its agents, tells policy/ what happened, carries out what
+// that decides, and writes both down.
+//
+//   agents --beats, lines, endings--> supervisor --events--> policy::Recovery
+//   agents <--orders-- supervisor <--actions--
+//
+// A decision is in events.jsonl, with the policy's memory, before it is carried out. A supervisor
+// that is started where another one died reads it there, takes a higher epoch, hears from the
+// agents what lives, and goes on; workers never notice. One run has one supervisor: it holds the
+// run's lock.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/files.hpp"
+#include "base/processes.hpp"
+#include "checkpoint/storage.hpp"
+#include "launch/hub.hpp"
+#include "launch/job.hpp"
+#include "launch/journal.hpp"
+#include "launch/local_nodes.hpp"
+#include "launch/roster.hpp"
+#include "launch/watch.hpp"
+#include "policy/recovery.hpp"
+#include "spec/scenario.hpp"
+#include "wire/run_directory.hpp"
+
+namespace celere::launch {
+
+struct SupervisorWorld {
+  Processes& processes;
+  Files& files;
+  checkpoint::Storage& storage;
+  Clock& clock;
+  LocalNodes* local;  // nothing: agents are started by someone else (Slurm)
+};
+
+enum class Ended { done, stopped, gave_up };
+
+class FaultMaker;
+
+class Supervisor {
+ public:
+  // Takes the place of whoever supervised this run before. Errors: io, corrupt.
+  static Result<std::unique_ptr<Supervisor>> make(const SupervisorWorld& world, Job job,
+                                                  const wire::Secret& secret,
+                                                  const wire::Address& address, Journal::Say say);
+  ~Supervisor();
+
+  // Until the training is done, was stopped, or is given up. `interrupts`: how often it was asked
+  // to stop: once it saves first, twice it kills.
+  Ended run(const std::atomic<int>& interrupts);
+  // Does faults on purpose, from now on.
+  void add_faults(std::unique_ptr<FaultMaker> faults);
+
+  // For who does faults.
+  const Roster& roster() const { return roster_; }
+  const Job& job() const { return job_; }
+  SupervisorWorld& world() { return world_; }
+  Hub& hub() { return hub_; }
+  Journal& journal() { return journal_; }
+  void feed(const policy::Event& event);
+
+ private:
+  Supervisor(const SupervisorWorld& world, Job job, Hub hub, Journal journal,
+             policy::Recovery policy, std::int64_t epoch);
+
+  void open();
+  bool awaits_agents() const;
+  void hear(const Hub::Heard& heard);
+  void hear(int node, const wire::AgentHello& hello);
+  void hear(int node, const wire::WorkerSaid& said);
+  void hear(int node, const wire::WorkerEnded& ended);
+  void hear(int node, const wire::RankSeen& seen);
+  void hear_event(int node, std::int64_t rank, const wire::Event& event);
+  void lost_connection(int node);
+  void gone(int node, const std::string& why);
+  void look_after();
+  void look_at_nodes();
+  void judge_hang();
+
+  void carry_out(const policy::Action& action);
+  void carry_out(const policy::Start& start);
+  void carry_out(const policy::Regroup& regroup);
+  void carry_out(const policy::Stop& stop);
+  void carry_out(const policy::StopSaved& stop);
+  void carry_out(const policy::SaveNow& save);
+  void carry_out(const policy::Replan& replan);
+  void end(Ended how, const std::string& why);
+  wire::StartWorkers order_of(int slot, const policy::Start& start, bool joining) const;
+  std::string meeting() const;
+  layout::Layout present_layout() const;
+  enum class Alive { none, some, all };
+  Alive alive(int generation) const;
+  void write_status();
+
+  struct NodeKnown {
+    std::optional<wire::AgentHello> hello;
+    Instant heard{};
+    bool joined = false;
+    std::optional<Instant> lost;  // its connection, and nothing is known of its workers
+  };
+
+  SupervisorWorld world_;
+  Job job_;
+  Hub hub_;
+  Journal journal_;
+  policy::Recovery policy_;
+  std::int64_t epoch_;
+  Roster roster_;
+  Watch watch_;
+  std::unique_ptr<FaultMaker> faults_;
+  std::vector<NodeKnown> nodes_;
+  policy::Start starts_;      // the last that was carried out
+  std::string first_errors_;  // of the generation
+  std::vector<policy::Event> waiting_;
+  bool feeding_ = false, opened_ = false;
+  std::optional<Ended> ended_;
+  struct Hang {
+    Instant until{};
+    std::vector<wire::RankSeen> seen;
+  };
+  std::optional<Hang> hang_;
+  std::optional<Instant> regroup_until_;
+  std::optional<Instant> failed_at_;  // since when no step is done, after a failure
+  policy::Step best_step_ = 0, step_at_failure_ = 0;
+  Instant status_at_{};
+  wire::StepMetrics last_metrics_;
+};
+
+}  // namespace celere::launch

@@ -1,0 +1,164 @@
+// What the policy decides, carried out.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "launch/decision_event.hpp"
+#include "launch/fault_maker.hpp"
+#include "launch/supervisor.hpp"
+#include "wire/orders.hpp"
+
+namespace celere::launch {
+namespace {
+
+const Seconds regroup_patience = Seconds::of(60);
+
+}  // namespace
+
+layout::Layout Supervisor::present_layout() const {
+  return with_replicas(job_.layout, policy_.shape().replicas);
+}
+
+// Where the ranks of the present generation find each other: a file of its own on one machine, else
+// a port of the first rank's machine, another one each time.
+std::string Supervisor::meeting() const {
+  const int generation = roster_.generation();
+  if (job_.one_machine) {
+    return fmt::format("{}/meeting-{}-{}", job_.directory.folder, epoch_, generation);
+  }
+  const NodeKnown& first = nodes_[static_cast<std::size_t>(roster_.nodes().front())];
+  const std::string host = first.hello ? first.hello->address : "127.0.0.1";
+  return fmt::format("{}:{}", host, 20000 + (epoch_ * 97 + generation) % 20000);
+}
+
+wire::StartWorkers Supervisor::order_of(int slot, const policy::Start& start, bool joining) const {
+  wire::StartWorkers order{.generation = roster_.generation(),
+                           .ranks = roster_.slots().ranks_of(roster_.layout(), slot),
+                           .threads = job_.threads,
+                           .arguments = job_.worker_arguments};
+  const auto add = [&](const std::string& flag, const std::string& value) {
+    order.arguments.push_back(flag);
+    order.arguments.push_back(value);
+  };
+  order.arguments.emplace_back("--supervised");
+  add("--layout", layout_text(roster_.layout(), job_.micro_batch_said));
+  add("--generation", std::to_string(order.generation));
+  if (roster_.layout().ranks() > 1) {
+    add("--meeting", meeting());
+    add("--interface", job_.interface);
+  }
+  if (start.from_step) add("--from-step", std::to_string(*start.from_step));
+  for (const policy::Step step : start.skipped) add("--skip-step", std::to_string(step));
+  if (joining) order.arguments.emplace_back("--joining");
+  return order;
+}
+
+Supervisor::Alive Supervisor::alive(int generation) const {
+  if (generation != roster_.generation() || roster_.ranks().empty()) return Alive::none;
+  const auto count = std::count_if(roster_.ranks().begin(), roster_.ranks().end(),
+                                   [](const RankKnown& rank) { return rank.alive; });
+  if (count == 0) return Alive::none;
+  return count == std::ssize(roster_.ranks()) ? Alive::all : Alive::some;
+}
+
+void Supervisor::carry_out(const policy::Start& start) {
+  // An order of a supervisor before us that was carried out, wholly or in part.
+  if (alive(start.generation) != Alive::none) return;
+  roster_.start(start.generation, present_layout(), start.nodes);
+  watch_.begin(roster_.layout(), world_.clock.now());
+  hang_.reset();
+  regroup_until_.reset();
+  first_errors_.clear();
+  starts_ = start;
+  for (std::size_t slot = 0; slot < start.nodes.size(); ++slot) {
+    hub_.send(start.nodes[slot], order_of(static_cast<int>(slot), start, false));
+  }
+}
+
+void Supervisor::carry_out(const policy::Regroup& regroup) {
+  const int before = roster_.generation();
+  const std::set<policy::Node> occupied = roster_.occupied();
+  const std::vector<Roster::Moved> moved = roster_.regroup(
+      regroup.generation, with_replicas(job_.layout, regroup.replicas), regroup.nodes);
+  watch_.begin(roster_.layout(), world_.clock.now());
+  hang_.reset();
+  regroup_until_ = world_.clock.now() + regroup_patience;
+  wire::RegroupOrder order{.layout = layout_text(roster_.layout(), job_.micro_batch_said),
+                           .meeting = meeting(),
+                           .interface = job_.interface,
+                           .generation = regroup.generation,
+                           .joining = !regroup.joining.empty()};
+  std::set<policy::Node> left = occupied;
+  for (const Roster::Moved& one : moved) {
+    left.erase(one.node);
+    for (std::size_t i = 0; i < one.to.size(); ++i) {
+      order.rank = static_cast<int>(one.to[i]);
+      hub_.send(one.node,
+                wire::TellWorkers{before, {one.from[i]}, written_json(wire::Order{1, order})});
+    }
+    hub_.send(one.node, wire::RenameWorkers{before, regroup.generation, one.from, one.to});
+  }
+  for (const policy::Node node : left) hub_.send(node, wire::HaltWorkers{before, false});
+  for (std::size_t slot = 0; slot < regroup.nodes.size(); ++slot) {
+    const policy::Node node = regroup.nodes[slot];
+    const bool joins =
+        std::find(regroup.joining.begin(), regroup.joining.end(), node) != regroup.joining.end();
+    if (joins) hub_.send(node, order_of(static_cast<int>(slot), starts_, true));
+  }
+}
+
+void Supervisor::carry_out(const policy::Stop& stop) {
+  for (const policy::Node node : roster_.occupied()) {
+    hub_.send(node, wire::HaltWorkers{stop.generation, false});
+  }
+  hang_.reset();
+  regroup_until_.reset();
+}
+
+void Supervisor::carry_out(const policy::StopSaved& stop) {
+  for (const policy::Node node : roster_.occupied()) {
+    hub_.send(node, wire::HaltWorkers{stop.generation, true});
+  }
+}
+
+void Supervisor::carry_out(const policy::SaveNow& save) {
+  for (const policy::Node node : roster_.nodes()) {
+    hub_.send(node, wire::TellWorkers{save.generation, roster_.ranks_of(node),
+                                      written_json(wire::Order{1, wire::SaveOrder{}})});
+  }
+}
+
+void Supervisor::carry_out(const policy::Replan& replan) {
+  const std::optional<layout::Layout> layout =
+      fitting(job_.layout, job_.counts, roster_.slots(), replan.nodes);
+  journal_.tell("planned", {{"for_nodes", std::int64_t{replan.nodes}},
+                            {"layout", layout ? layout::written(*layout) : "none fits"}});
+  feed(policy::Planned{layout ? std::optional(shape_of(*layout, roster_.slots())) : std::nullopt});
+}
+
+void Supervisor::end(Ended how, const std::string& why) {
+  ended_ = how;
+  if (how == Ended::gave_up) {
+    journal_.tell("gave_up", {{"why", why}, {"errors", first_errors_}}, true);
+  } else {
+    journal_.tell("finished",
+                  {{"how", how == Ended::done ? "done" : "stopped"}, {"step", best_step_}}, true);
+  }
+}
+
+void Supervisor::carry_out(const policy::Action& action) {
+  const auto& what = action.what;
+  if (const auto* it = std::get_if<policy::Start>(&what)) return carry_out(*it);
+  if (const auto* it = std::get_if<policy::Regroup>(&what)) return carry_out(*it);
+  if (const auto* it = std::get_if<policy::Stop>(&what)) return carry_out(*it);
+  if (const auto* it = std::get_if<policy::StopSaved>(&what)) return carry_out(*it);
+  if (const auto* it = std::get_if<policy::SaveNow>(&what)) return carry_out(*it);
+  if (const auto* it = std::get_if<policy::Replan>(&what)) return carry_out(*it);
+  if (std::holds_alternative<policy::GiveUp>(what)) return end(Ended::gave_up, action.why);
+  if (const auto* it = std::get_if<policy::Finish>(&what)) {
+    end(it->done ? Ended::done : Ended::stopped, action.why);
+  }
+}
+
+}  // namespace celere::launch
