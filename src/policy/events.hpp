@@ -48,7 +48,8 @@ struct Settings {
   Seconds node_patience = Seconds::of(30);
   bool resizes =
       true;  // whether it asks for other layouts at all; else it waits for nodes, for ever
-  // Slower than the median by this factor: the node is replaced where a spare is there.
+  // Slower than the median by this factor: the node is replaced where a spare is there. (Estimates
+  // count from least_slow() of it on, straggler.hpp.)
   double straggler_factor = 1.1;
   int skips = 3;         // batches that may be skipped in all
   int restarts = 10000;  // in all; then it gives up

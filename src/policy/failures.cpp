@@ -7,6 +7,7 @@
 #include <set>
 
 #include "policy/decision.hpp"
+#include "policy/straggler.hpp"
 
 namespace celere::policy {
 
@@ -237,7 +238,7 @@ void Decision::on(const Overdue& event) {
 
 void Decision::on(const Slow& event) {
   if (!is_present(event.generation) || m_.phase != Phase::training ||
-      event.factor < settings_.straggler_factor || slot_of(event.node) < 0) {
+      event.factor < least_slow(settings_.straggler_factor) || slot_of(event.node) < 0) {
     return;
   }
   NodeMemory& it = m_.nodes.at(event.node);
