@@ -100,7 +100,7 @@ TEST(FaultSchedule, draws_fault_i_from_stream_i) {
   const auto scenario =
       scenario_of(fault("kind = \"nan\"\nevery_steps = 7\nfrom_step = 10\nuntil_step = 90") +
                   fault("kind = \"hang\"\nevery = \"3 s\"\nfrom = \"4 s\"\nuntil = \"40 s\""));
-  const auto due = all(FaultSchedule(scenario, seed, {}), never, 1'000'000);
+  const auto due = all(FaultSchedule(scenario, seed, {.ranks = 1000}), never, 1'000'000);
   std::vector<double> steps, times;
   for (const DueFault& it : due) {
     if (it.step) steps.push_back(static_cast<double>(*it.step));
@@ -118,6 +118,13 @@ TEST(FaultSchedule, draws_fault_i_from_stream_i) {
   };
   EXPECT_EQ(steps, naive(0, 7, 10, 90, true));
   EXPECT_EQ(times, naive(1, 3, 4, 40, false));
+  // Targets have streams of their own, of which each fault takes a target and a draw.
+  Prng targets(seed, (std::uint64_t{1} << 32) + 1);
+  for (const DueFault& it : due) {
+    if (it.fault != 1) continue;
+    EXPECT_EQ(*it.rank, static_cast<int>(targets.below(1000)));
+    EXPECT_EQ(it.draw, targets.bits());
+  }
   EXPECT_GT(steps.size(), 3u);
   EXPECT_GT(times.size(), 3u);
 }
