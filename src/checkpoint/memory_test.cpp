@@ -130,15 +130,17 @@ TEST_F(Memory, keeps_no_copy_that_is_not_the_file) {
   EXPECT_THAT(held(1, 10), ElementsAre(file_of(2), file_of(3)));
 }
 
-// The disk is full: nothing of the attempt stays in memory, and the copies of what is committed do.
+// The disk is full, for all or for one rank: nothing of the attempt stays in memory, not even of
+// those whose part went well, and the copies of what is committed do.
 TEST_F(Memory, keeps_the_save_before_when_one_fails) {
-  ThreadRanks all(4);
-  (void)save(4, {10}, all);
-  faulty_.full = "/disk/";
-  for (const SaveReport& report : save(4, {20}, all)) ASSERT_TRUE(report.failed.has_value());
-  for (int node = 0; node < 2; ++node) {
-    EXPECT_THAT(storage_->files().list(memory(node)), ElementsAre("step-000000010"));
-    expect_copies(4, 10, node);
+  (void)save(4, {10});
+  for (const char* full : {"/disk/", "/disk/step-000000020/rank-00001"}) {
+    faulty_.full = full;
+    for (const SaveReport& report : save(4, {20})) ASSERT_TRUE(report.failed.has_value());
+    for (int node = 0; node < 2; ++node) {
+      EXPECT_THAT(storage_->files().list(memory(node)), ElementsAre("step-000000010"));
+      expect_copies(4, 10, node);
+    }
   }
 }
 

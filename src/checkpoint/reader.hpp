@@ -10,6 +10,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <memory>
 #include <optional>
@@ -62,6 +63,8 @@ struct OpenOptions {
   // Folders of nodes' memory that this process sees, the nearest first. What lies there is verified
   // to the last byte, whatever `verify` says, before it is used.
   std::vector<std::string> memories = {};
+  // newest_good looks at none of later steps: they may be good files and yet not trusted.
+  std::int64_t step_max = std::numeric_limits<std::int64_t>::max();
 };
 
 // Bytes of the files that a process has open, by where they are; and the copies in memory that it

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include <charconv>
+#include <limits>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -246,10 +247,12 @@ class Together {
 
 // What rank 0 sees: another's view of a shared disk may be older.
 Result<std::vector<Committed>> agreed_list(const Storage& storage, const std::string& checkpoints,
-                                           Peers& peers) {
+                                           std::int64_t step_max, Peers& peers) {
   std::vector<std::int64_t> steps;
   if (peers.rank() == 0) {
-    for (const Committed& each : committed(storage, checkpoints)) steps.push_back(each.step);
+    for (const Committed& each : committed(storage, checkpoints)) {
+      if (each.step <= step_max) steps.push_back(each.step);
+    }
   }
   ASSIGN_OR_RETURN(const Texts all, peers.exchange(fmt::format("{}", fmt::join(steps, " "))));
   const auto agreed = numbers_of(all.front(), std::numeric_limits<std::int64_t>::max());
@@ -278,7 +281,8 @@ Result<Checkpoint> Checkpoint::open(const Storage& storage, const std::string& f
 Result<Newest> newest_good(const Storage& storage, const std::string& checkpoints,
                            const OpenOptions& options, Peers& peers) {
   Newest out;
-  ASSIGN_OR_RETURN(const std::vector<Committed> all, agreed_list(storage, checkpoints, peers));
+  ASSIGN_OR_RETURN(const std::vector<Committed> all,
+                   agreed_list(storage, checkpoints, options.step_max, peers));
   for (const Committed& each : all) {
     ASSIGN_OR_RETURN(Result<Checkpoint> checkpoint,
                      Together(options, peers).open(storage, each.folder));

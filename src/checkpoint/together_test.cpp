@@ -165,20 +165,22 @@ TEST_F(Together, two_lost_neighbours_load_from_the_disk) {
 // verified; nor is what a peer gives.
 TEST_F(Together, passes_over_bad_copies) {
   (void)save(ranks, {10});
-  std::filesystem::resize_file(in_memory(0, 0), 100);
-  flip_byte(in_memory(0, 1), static_cast<std::size_t>(size_of(1)) - 1);
-  std::filesystem::remove(in_memory(1, 1));
+  flip_byte(in_memory(0, 0), static_cast<std::size_t>(size_of(0)) - 1);
   flip_byte(in_memory(1, 0), static_cast<std::size_t>(size_of(0)) - 1);
+  std::filesystem::resize_file(in_memory(0, 1), 100);
+  std::filesystem::remove(in_memory(1, 1));
   const auto loaded = load(true, true, Verify::quick);
   EXPECT_EQ(loaded[0].step, 10);
-  // Rank 0 is given the second node's copy, which is bad too; of rank 1's file rank 0 sees a copy
-  // of the right size, the very one that rank 1 has found to be bad.
+  // Rank 0 finds its copy bad, and then the one that rank 1 gives it, who has only looked at its
+  // size; of rank 1's file there is none of the right size.
   for (int rank = 0; rank < 2; ++rank) {
     const Sources& sources = loaded[static_cast<std::size_t>(rank)].sources;
     EXPECT_EQ(sources.disk_bytes, size_of(rank));
     EXPECT_EQ(sources.memory_bytes + sources.peers_bytes, 0);
-    EXPECT_THAT(sources.passed_over, SizeIs(2));
+    EXPECT_THAT(sources.passed_over, SizeIs(rank == 0 ? 2 : 1));
   }
+  const std::map<std::pair<int, int>, std::int64_t> once{{{1, 0}, size_of(0)}};
+  EXPECT_EQ(all_->passed(), once);
 }
 
 TEST_F(Together, passes_over_what_was_spoilt_on_the_way) {
@@ -297,6 +299,19 @@ TEST_F(Together, reads_only_what_was_wanted) {
   EXPECT_THAT(from->read(own_name(2), bytes).error().message,
               HasSubstr("tensor \"own-2\": [0:50, 0:3] of it is not what was wanted"));
   EXPECT_THAT(from->read("none", bytes).error().message, HasSubstr("has no tensor"));
+}
+
+// Later steps are neither taken nor refused; rank 0's word counts.
+TEST_F(Together, looks_at_no_later_step_than_asked_for) {
+  (void)save(2, {10, 20, 30});
+  ThreadRanks(2).run([&](Peers& peers) {
+    const OpenOptions options{.step_max = peers.rank() == 0 ? 29 : 10};
+    const auto newest = newest_good(faulty_, disk(), options, peers);
+    ASSERT_TRUE(newest.ok() && newest->checkpoint);
+    EXPECT_EQ(newest->checkpoint->manifest().step, 20);
+    EXPECT_THAT(newest->refused, IsEmpty());
+  });
+  EXPECT_FALSE(newest_good(faulty_, disk(), {.step_max = 9}).checkpoint.has_value());
 }
 
 // One rank sees an older manifest of the step, as a cache of a shared disk may hold it.
