@@ -13,9 +13,9 @@ namespace {
 
 using Align = Table::Align;
 
-constexpr int bar_width = 30, small_bar_width = 10;
+constexpr int bar_width = 30, small_bar_width = 8;
 constexpr std::size_t rows_max = 40;  // of a table; a large training shows those that stand out
-constexpr std::size_t columns_max = 100;
+constexpr std::size_t columns_max = 100, collective_max = 28, host_max = 30;
 
 std::string time_of(double seconds) { return written(Seconds::of(seconds)); }
 
@@ -97,7 +97,7 @@ std::string nodes_table(const wire::RunStatus& s) {
                {"failures", Align::right},
                {"heard of", Align::right}});
   for (const wire::NodeStatus& node : nodes) {
-    table.row({std::to_string(node.node), cut(plain(node.host), 30), node.state,
+    table.row({std::to_string(node.node), cut(plain(node.host), host_max), node.state,
                std::to_string(node.failures),
                node.heartbeat_age_s ? time_of(*node.heartbeat_age_s) + " ago" : "never"});
   }
@@ -121,18 +121,17 @@ std::string ranks_table(const wire::RunStatus& s) {
                {"phase", Align::left},
                {"for", Align::right},
                {"in a collective", Align::left},
-               {"computes a step in", Align::left},
+               {"computes a step", Align::left},
                {"slower", Align::right}});
   for (const wire::RankStatus& rank : ranks) {
     const auto& in = rank.collective;
-    const std::string collective =
-        in ? fmt::format("{} {} of {}, {}", plain(in->kind), in->in_group, plain(in->group),
-                         time_of(in->time_s))
-           : "-";
+    const std::string collective = in ? fmt::format("{}: {} {} of {}", time_of(in->time_s),
+                                                    plain(in->kind), in->in_group, plain(in->group))
+                                      : "-";
     const double share = longest > 0 ? rank.compute_time_s.value_or(0) / longest : 0;
     table.row({std::to_string(rank.rank), std::to_string(rank.node), std::to_string(rank.process),
                std::to_string(rank.step), plain(rank.phase), time_of(rank.phase_time_s),
-               cut(collective, 36),
+               cut(collective, collective_max),
                rank.compute_time_s ? fmt::format("{} {}", bar(share, small_bar_width),
                                                  time_of(*rank.compute_time_s))
                                    : "-",

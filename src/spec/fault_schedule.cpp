@@ -172,14 +172,19 @@ std::optional<std::size_t> FaultSchedule::earliest(bool of_steps) const {
   return found;
 }
 
+// Who is killed by a fault does not do those behind it in the same list.
+bool FaultSchedule::is_full(const std::vector<DueFault>& out) {
+  return out.size() >= due_max || (!out.empty() && out.back().kind == FaultKind::kill_supervisor);
+}
+
 std::vector<DueFault> FaultSchedule::due(Seconds now, std::int64_t step) {
   std::vector<DueFault> out;
-  while (out.size() < due_max) {
+  while (!is_full(out)) {
     const auto next = earliest(false);
     if (!next || Seconds::of(streams_[*next].at) > now) break;
     out.push_back(take(*next));
   }
-  while (out.size() < due_max) {
+  while (!is_full(out)) {
     const auto next = earliest(true);
     if (!next || std::ceil(streams_[*next].at) > static_cast<double>(step)) break;
     out.push_back(take(*next));

@@ -50,8 +50,8 @@ class FaultSchedule {
   FaultSchedule(Scenario scenario, std::uint64_t seed, FaultGround ground);
 
   // What came due since the last call: those of time by their times, then those of steps by their
-  // steps; `now` since the training first began, `step` done so far. At most due_max; the rest
-  // comes with the next call.
+  // steps; `now` since the training first began, `step` done so far. At most due_max, and none
+  // behind a kill_supervisor, of which the one dies who asks; the rest comes with the next call.
   std::vector<DueFault> due(Seconds now, std::int64_t step);
   static constexpr std::size_t due_max = 4096;
 
@@ -83,6 +83,7 @@ class FaultSchedule {
   DueFault take(std::size_t fault);
   int drawn_target(Stream& stream, const Fault& fault, std::uint64_t targets) const;
   void switch_off();
+  static bool is_full(const std::vector<DueFault>& out);
   std::optional<std::size_t> earliest(bool of_steps) const;
 
   Scenario scenario_;

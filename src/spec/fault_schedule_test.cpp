@@ -262,6 +262,21 @@ TEST(FaultSchedule, gives_a_flood_in_parts) {
   EXPECT_EQ(rest.front().number, 8193);
 }
 
+// Of three that are due the second kills who asks: it has noted two as given, and the one who takes
+// over is given the third.
+TEST(FaultSchedule, gives_nothing_behind_what_kills_who_asks) {
+  const auto scenario = scenario_of(fault("kind = \"hang\"\nat = \"1 s\"") +
+                                    fault("kind = \"kill_supervisor\"\nat = \"2 s\"") +
+                                    fault("kind = \"nan\"\nat_step = 3"));
+  FaultSchedule first(scenario, 1, {});
+  EXPECT_EQ(first.due(9_s, 9).size(), 2u);
+  FaultSchedule second(scenario, 1, {});
+  second.resume(first.given());
+  const auto rest = second.due(9_s, 9);
+  ASSERT_EQ(rest.size(), 1u);
+  EXPECT_EQ(rest[0].kind, FaultKind::nan);
+}
+
 TEST(FaultSchedule, says_which_targets_are_not_there) {
   const auto scenario =
       scenario_of(fault("kind = \"hang\"\nat = \"1 s\"\nrank = 4") +
