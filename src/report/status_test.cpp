@@ -67,9 +67,9 @@ TEST(StatusText, shows_who_waits_for_whom) {
      0  alpha  training         0  200 ms ago
      1  beta   gone             3       never
 
-  rank  node  process  step  phase         for  in a collective             computes a step  slower
-     0     0       98   120  computing     0 s  250 ms: all_reduce 7 of dp  ####.... 200 ms  1.00 x
-     1     0       99   120  computing  500 ms  -                           ######## 400 ms  2.00 x
+  rank  node  process  step  phase         for  in a collective          computes a step  slower
+     0     0       98   120  computing     0 s  250 ms: dp all_reduce 7  ###... 200 ms    1.00 x
+     1     0       99   120  computing  500 ms  -                        ###### 400 ms    2.00 x
 
 what happened last (UTC)
   08:15:20  decision           rank 1 died

@@ -13,9 +13,9 @@ namespace {
 
 using Align = Table::Align;
 
-constexpr int bar_width = 30, small_bar_width = 8;
+constexpr int bar_width = 30, small_bar_width = 6;
 constexpr std::size_t rows_max = 40;  // of a table; a large training shows those that stand out
-constexpr std::size_t columns_max = 100, collective_max = 28, host_max = 30;
+constexpr std::size_t columns_max = 100, collective_max = 30, host_max = 30;
 
 std::string time_of(double seconds) { return written(Seconds::of(seconds)); }
 
@@ -125,8 +125,8 @@ std::string ranks_table(const wire::RunStatus& s) {
                {"slower", Align::right}});
   for (const wire::RankStatus& rank : ranks) {
     const auto& in = rank.collective;
-    const std::string collective = in ? fmt::format("{}: {} {} of {}", time_of(in->time_s),
-                                                    plain(in->kind), in->in_group, plain(in->group))
+    const std::string collective = in ? fmt::format("{}: {} {} {}", time_of(in->time_s),
+                                                    plain(in->group), plain(in->kind), in->in_group)
                                       : "-";
     const double share = longest > 0 ? rank.compute_time_s.value_or(0) / longest : 0;
     table.row({std::to_string(rank.rank), std::to_string(rank.node), std::to_string(rank.process),
