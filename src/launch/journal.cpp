@@ -3,6 +3,8 @@
 namespace celere::launch {
 namespace {
 
+constexpr std::size_t last_max = 16;
+
 // {"kind":"event",...}: as a worker says it.
 std::string as_message(const std::string& json) { return "{\"kind\":\"event\"," + json.substr(1); }
 
@@ -33,6 +35,8 @@ void Journal::tell(const std::string& event, std::vector<wire::EventField> field
 }
 
 void Journal::pass_on(const wire::Event& event, bool durable) {
+  if (event.event != "decision") last_.push_back(event);
+  if (last_.size() > last_max) last_.erase(last_.begin());
   const std::string json = written_json(event);
   complain(file_.append(json + "\n"));
   if (durable) complain(file_.sync());

@@ -24,6 +24,8 @@ class Journal {
   void tell(const std::string& event, std::vector<wire::EventField> fields, bool durable = false);
   // What a worker said of itself, with its own time.
   void pass_on(const wire::Event& event, bool durable);
+  // The last few that were told, but for decisions, which are long.
+  const std::vector<wire::Event>& last() const { return last_; }
   // A step's line, which is not kept here.
   void say_line(const std::string& line) { say_(line); }
 
@@ -36,6 +38,7 @@ class Journal {
   wire::AppendFile file_;
   Say say_;
   bool complained_ = false;
+  std::vector<wire::Event> last_;
 };
 
 // The text of a field; empty where the event has none of that name.

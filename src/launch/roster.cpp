@@ -49,6 +49,7 @@ void Roster::beat(const wire::AgentBeat& beat, Instant now) {
     RankKnown& rank = ranks_[static_cast<std::size_t>(one.rank)];
     rank.beat = one;
     rank.beat_at = now;
+    if (!one.steps.empty()) rank.compute_time_s = one.steps.back().compute_time_s;
   }
 }
 

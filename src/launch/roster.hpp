@@ -20,6 +20,7 @@ struct RankKnown {
   bool alive = true;  // its agent has not said that it ended
   std::optional<wire::RankBeat> beat;
   Instant beat_at{};
+  std::optional<double> compute_time_s;  // of its last step
 };
 
 class Roster {

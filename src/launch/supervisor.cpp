@@ -15,8 +15,9 @@ namespace celere::launch {
 namespace {
 
 const Seconds look_every = Seconds::of(0.02);
-const Seconds open_patience = Seconds::of(3);   // for agents that lived before us
-const Seconds leave_patience = Seconds::of(2);  // for what is still to be sent at the end
+const Seconds look_patience = Seconds::of(0.8);  // for what ranks were seen to do
+const Seconds open_patience = Seconds::of(3);    // for agents that lived before us
+const Seconds leave_patience = Seconds::of(2);   // for what is still to be sent at the end
 
 // The last decision of a supervisor before, with the policy's memory behind it.
 std::optional<std::string> state_before(const Files& files, const wire::RunDirectory& directory) {
@@ -181,13 +182,20 @@ Ended Supervisor::run(const std::atomic<int>& interrupts) {
   return *ended_;
 }
 
+// Since when no step is done, from the first failure on.
+void Supervisor::failed() {
+  if (failed_at_) return;
+  failed_at_ = world_.clock.now();
+  failed_generation_ = roster_.generation();
+}
+
 void Supervisor::gone(int node, const std::string& why) {
   NodeKnown& known = nodes_[static_cast<std::size_t>(node)];
   known.lost.reset();
   if (!std::exchange(known.joined, false)) return;
   journal_.tell("node_gone", {{"node", std::int64_t{node}}, {"why", why}});
   roster_.cleared(node);
-  if (!failed_at_) failed_at_ = world_.clock.now();
+  if (!roster_.ranks_of(node).empty()) failed();
   feed(policy::NodeGone{node});
   if (roster_.take_all_gone()) feed(policy::GenerationEnded{roster_.generation()});
 }
@@ -216,7 +224,7 @@ void Supervisor::look_after() {
   const Instant now = world_.clock.now();
   const bool training = policy_.phase() == policy::Phase::training;
   if (training && !hang_ && watch_.overdue(now)) {
-    hang_ = Hang{.until = now + Seconds::of(1), .seen = {}};
+    hang_ = Hang{.until = now + look_patience, .seen = {}};
     for (const int node : roster_.occupied())
       hub_.send(node, wire::AgentLook{roster_.generation()});
   }

@@ -29,6 +29,7 @@
 #include "policy/recovery.hpp"
 #include "spec/scenario.hpp"
 #include "wire/run_directory.hpp"
+#include "wire/status.hpp"
 
 namespace celere::launch {
 
@@ -80,6 +81,7 @@ class Supervisor {
   void hear_event(int node, std::int64_t rank, const wire::Event& event);
   void lost_connection(int node);
   void gone(int node, const std::string& why);
+  void failed();
   void look_after();
   void look_at_nodes();
   void judge_hang();
@@ -98,6 +100,8 @@ class Supervisor {
   enum class Alive { none, some, all };
   Alive alive(int generation) const;
   void write_status();
+  std::vector<wire::NodeStatus> status_of_nodes(Instant now) const;
+  std::vector<wire::RankStatus> status_of_ranks() const;
 
   struct NodeKnown {
     std::optional<wire::AgentHello> hello;
@@ -128,8 +132,11 @@ class Supervisor {
   std::optional<Hang> hang_;
   std::optional<Instant> regroup_until_;
   std::optional<Instant> failed_at_;  // since when no step is done, after a failure
-  policy::Step best_step_ = 0, step_at_failure_ = 0;
+  int failed_generation_ = 0;
+  policy::Step best_step_ = 0;
   Instant status_at_{};
+  std::optional<Instant> committed_at_;
+  std::int64_t total_steps_ = 0, restarts_ = 0, lost_steps_ = 0;
   wire::StepMetrics last_metrics_;
 };
 

@@ -82,7 +82,9 @@ void Supervisor::hear(int node, const wire::WorkerSaid& said) {
   watch_.stepped(step, now);
   last_metrics_ = step;
   journal_.say_line(said.line);
-  if (failed_at_) {
+  if (failed_at_ && failed_generation_ < roster_.generation()) {
+    ++restarts_;
+    lost_steps_ += std::max<std::int64_t>(0, best_step_ - step.step + 1);
     journal_.tell("recovered",
                   {{"generation", std::int64_t{roster_.generation()}},
                    {"step", step.step},
@@ -104,15 +106,17 @@ void Supervisor::hear_event(int node, std::int64_t rank, const wire::Event& even
   const int generation = roster_.generation();
   const bool commits = event.event == "checkpoint_saved";
   if (rank == 0 || event.event == "mismatch") journal_.pass_on(event, commits);
+  if (event.event == "started") total_steps_ = number_of(event, "total_steps").value_or(0);
+  if (commits) committed_at_ = world_.clock.now();
   if (commits) feed(policy::CheckpointCommitted{step});
   if (event.event == "checkpoint_failed") feed(policy::CheckpointFailed{step});
   if (event.event == "check_clean") feed(policy::CleanCheck{generation, step});
   if (event.event == "not_finite") {
-    if (!failed_at_) failed_at_ = world_.clock.now();
+    failed();
     feed(policy::BadNumbers{generation, policy::Sick::not_finite, step, {}});
   }
   if (event.event == "mismatch") {
-    if (!failed_at_) failed_at_ = world_.clock.now();
+    failed();
     // Two copies cannot tell which of them is wrong: then nobody is blamed.
     const bool sure = number_of(event, "candidates").value_or(1) == 1;
     const std::int64_t whose = number_of(event, "rank").value_or(rank);
@@ -147,7 +151,7 @@ void Supervisor::hear(int node, const wire::WorkerEnded& ended) {
   exited.stopped = ended.code == wire::worker_stopped;
   const bool fine = exited.done || exited.stopped;
   if (!fine && policy_.phase() == policy::Phase::training) {
-    if (!failed_at_) failed_at_ = world_.clock.now();
+    failed();
     std::vector<wire::EventField> fields = {{"generation", ended.generation},
                                             {"rank", ended.rank},
                                             {"node", std::int64_t{node}},
@@ -191,7 +195,7 @@ void Supervisor::judge_hang() {
   }
   std::sort(nodes.begin(), nodes.end());
   nodes.erase(std::unique(nodes.begin(), nodes.end()), nodes.end());
-  if (!failed_at_) failed_at_ = now;
+  failed();
   watch_.rest(now);
   feed(policy::Overdue{roster_.generation(), nodes});
 }

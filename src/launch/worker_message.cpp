@@ -14,6 +14,7 @@ Result<WorkerMessage> parse_worker_message(const std::string& line) {
   }
   if (kind == "event") {
     ASSIGN_OR_RETURN(wire::Event event, wire::parse_event(line));
+    std::erase_if(event.fields, [](const auto& field) { return field.first == "kind"; });
     return WorkerMessage{line, std::move(event)};
   }
   return Error{ErrorCode::corrupt, "the worker said what is no message: " + line, {}};

@@ -151,4 +151,14 @@ Result<Recovery> Recovery::from_state(Settings settings, Shape shape, std::strin
   return out;
 }
 
+bool Recovery::is_drained(Node node) const {
+  const auto found = memory_.nodes.find(node);
+  return found != memory_.nodes.end() && found->second.drained;
+}
+
+int Recovery::failures_of(Node node) const {
+  const auto found = memory_.nodes.find(node);
+  return found == memory_.nodes.end() ? 0 : static_cast<int>(found->second.failures.size());
+}
+
 }  // namespace celere::policy

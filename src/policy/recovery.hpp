@@ -72,6 +72,8 @@ class Recovery {
   // Of each slot of the present generation.
   const std::vector<Node>& nodes() const { return memory_.slots; }
   std::optional<Step> committed() const;  // the newest that is trusted
+  bool is_drained(Node node) const;
+  int failures_of(Node node) const;  // within the window, as far as they were counted
   // The checkpoint that a roll back could need: it and those behind it must not be removed.
   // Nothing: none of those that are known.
   std::optional<Step> must_keep() const;

@@ -69,6 +69,7 @@ std::string decision(const Fields& it) {
     return fmt::format("-> go on with {} replicas: {}\n", it.number("replicas"), why);
   }
   if (action == "drain") return fmt::format("-> drain node {}: {}\n", it.number("node"), why);
+  if (action == "note" && it.number("generation") == 0) return {};
   if (action == "note") return fmt::format("-> {}\n", why);
   return {};
 }
