@@ -122,16 +122,24 @@ def marked(folder, node=None):
 
 
 def kill_marked(folder, node=None):
-    """Stopped first, all of them, so that none sees another die and acts on it, as none does on a machine without power."""
+    """Stopped first, all of them, so that none sees another die and acts on it, as none does on a machine without power. Then
+    killed, children before their parents: a stopped process whose group is orphaned would be sent SIGHUP and SIGCONT, and srun,
+    awake for a moment, would end its tasks on other nodes."""
     stopped = set()
     while new := marked(folder, node) - stopped:
-        for who in new:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(who, signal.SIGSTOP)
+        send(new, signal.SIGSTOP)
         stopped |= new
-    for who in stopped:
+    while stopped:
+        parents = {who: parent for who, (parent, _) in processes().items() if who in stopped}
+        stopped = set(parents)
+        send(stopped - set(parents.values()), signal.SIGKILL)
+        time.sleep(0.002)
+
+
+def send(chosen, number):
+    for who in chosen:
         with contextlib.suppress(ProcessLookupError):
-            os.kill(who, signal.SIGKILL)
+            os.kill(who, number)
 
 
 def guard(folder):
@@ -244,9 +252,10 @@ class Cluster:
             raise RuntimeError(f"{command} ended with {error.returncode}: {error.stdout}{error.stderr}") from None
 
     def states(self):
-        """name -> IDLE, ALLOCATED, DOWN, ...; empty while the controller does not answer."""
+        """name -> IDLE, ALLOCATED, DOWN, ...; SILENT for one that does not answer; empty while the controller does not."""
         answer = self.run(["sinfo", "-h", "-N", "-p", "low", "-o", "%N %T"], check=False)
-        return {name: state.rstrip("*$~#!%@^-").upper() for name, state in map(str.split, answer.stdout.splitlines())}
+        states = {name: state.upper() for name, state in map(str.split, answer.stdout.splitlines())}
+        return {name: state.rstrip("*") if "*" not in state or "DOWN" in state else "SILENT" for name, state in states.items()}
 
     def submit(self, *arguments):
         """The id of a new job."""
