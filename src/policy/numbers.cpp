@@ -47,7 +47,10 @@ void Decision::roll_back_to(Step step) {
 void Decision::on(const CheckpointCommitted& event) {
   m_.saves_failed = 0;
   const Step newest = m_.commits.empty() ? 0 : m_.commits.back();
-  if (m_.rolling_back && event.step > newest) {
+  const bool trained = lives() && (m_.present.stepped || m_.present.regrouped);
+  // One of before a roll back: it was on its way, or a new supervisor found it on the disk.
+  const bool old = m_.rolling_back || (m_.distrusted && event.step <= *m_.distrusted && !trained);
+  if (old && event.step > newest) {
     m_.distrusted = std::max(m_.distrusted.value_or(0), event.step);
     return;
   }

@@ -197,8 +197,8 @@ void Decision::start(const std::string& why) {
     present.how = How::in_place;
   } else {
     present.how = fresh.empty() ? How::elsewhere : How::spare;
-    how = fmt::format("with {} {}", fresh.empty() ? "" : "spare",
-                      listed(fresh.empty() ? other : fresh));
+    how = fresh.empty() ? fmt::format("with {}", listed(other))
+                        : fmt::format("with spare {}", listed(fresh));
   }
   const Step from = m_.commits.empty() ? 0 : m_.commits.back();
   if (m_.distrusted && *m_.distrusted > from) present.from_step = from;
