@@ -291,9 +291,8 @@ void Decision::on(const Planned& event) {
   }
   if (m_.phase == Phase::training) return improve();
   if (m_.phase != Phase::planning) return;
-  m_.phase = Phase::waiting;
   start_or_wait(fits ? fmt::format("a layout for {} nodes was found", asked)
-                     : fmt::format("no better layout for {} nodes was found", asked));
+                     : fmt::format("no layout for {} nodes was found", asked));
 }
 
 // ---- ends ----
