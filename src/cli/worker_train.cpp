@@ -1,3 +1,6 @@
+#include <sys/prctl.h>
+#include <unistd.h>
+
 #include <atomic>
 #include <csignal>
 #include <cstdio>
@@ -22,6 +25,7 @@ struct Flags {
   train::Standpoint at;
   bool supervised = false;
   std::string flight, orders;
+  int parent = 0;
 };
 
 std::atomic<bool> stop = false;
@@ -129,10 +133,21 @@ int exit_code_of(const train::Outcome& outcome, bool supervised) {
   return wire::worker_failed;
 }
 
+// A supervised worker dies with its agent, at once: as one that is asked to stop it would take all
+// others along.
+Status tie_to(int parent) {
+  if (parent == 0) return Done{};
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (getppid() == parent) return Done{};
+  return Error{ErrorCode::io, fmt::format("process {} that started this is gone", parent), {}};
+}
+
 int run_train(const Flags& flags) {
   std::signal(SIGTERM, ask_to_stop);
   std::signal(SIGINT, ask_to_stop);
-  const Result<train::Outcome> outcome = train_here(flags);
+  const Status tied = tie_to(flags.parent);
+  const Result<train::Outcome> outcome =
+      tied.ok() ? train_here(flags) : Result<train::Outcome>(tied.error());
   if (!outcome.ok()) {
     std::fprintf(stderr, "%s\n", outcome.error().text().c_str());
     return wire::worker_failed;
@@ -165,6 +180,7 @@ void add_train(CLI::App& app, WorkerCommon& common) {
                  "events are only said: who started this writes them down and has the run's lock");
   verb->add_option("--flight", flags->flight, "the flight record to make");
   verb->add_option("--orders", flags->orders, "the file of orders to hear")->needs("--flight");
+  verb->add_option("--parent", flags->parent, "the process with which this one dies");
   verb->callback([flags, &common] { common.exit_code = run_train(*flags); });
 }
 

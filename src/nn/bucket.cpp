@@ -106,6 +106,11 @@ void Bucket::need_gradients() {
 }
 
 void Bucket::gradients_ready(bool last) {
+  if (witness_) {
+    if (zero_ >= 2 || last) witness_(gradients_);
+    if (zero_ >= 2) release(gradients_);
+    return;
+  }
   if (zero_ >= 2) {
     finish_scatter();
     scattered_ = at::empty_like(gradient_shard_);

@@ -13,6 +13,7 @@
 // bucket's gradients are needed anew; what is computed in between hides it.
 #pragma once
 
+#include <functional>
 #include <optional>
 
 #include "nn/held.hpp"
@@ -54,6 +55,8 @@ class Bucket {
   const at::Tensor& value_shard() const { return value_shard_; }
   const at::Tensor& gradient_shard() const { return gradient_shard_; }
   const ProcessGroup& shards() const { return *shards_; }
+  // Those that hold the same shard.
+  const ProcessGroup& shard_replicas() const { return *shard_replicas_; }
   // Of all ranks that hold this shard, the one that counts it in a sum, and stores it.
   bool counts_here() const { return counts_here_; }
 
@@ -68,6 +71,10 @@ class Bucket {
   void gradients_ready(bool last);
   // Until gradient_shard() is the sum over all ranks.
   void finish_gradients();
+  // From now on this rank's own gradients go there as soon as they would be summed, and no sum is
+  // made; nothing: as usual.
+  using Witness = std::function<void(const at::Tensor&)>;
+  void divert_gradients(Witness witness) { witness_ = std::move(witness); }
 
   // After value_shard() changed: the whole values on all ranks, and their copies.
   void begin_publish();
@@ -96,6 +103,7 @@ class Bucket {
   at::Tensor scattered_;  // where a sum arrives that is added to gradient_shard_
   at::Tensor published_;
   std::optional<Pending> gather_, reduction_, publication_;
+  Witness witness_;
 };
 
 }  // namespace celere::nn

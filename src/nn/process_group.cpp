@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <functional>
+
 // Its header asks for Gloo's, which the torch wheel lacks; Debian's are older than the Gloo inside
 // libtorch. So no Gloo class is derived from or constructed here, and only c10d's own functions,
 // which live in libtorch, touch one.
@@ -173,7 +175,9 @@ bool wait_watched(c10d::Work& work, const Watch& watch) {
 // connection.
 bool wait_for_message(c10d::Work& work, Watch& watch) {
   bool arrived = false;
-  return watch.wait_abortably([&] { work.abort(); }, [&] { arrived = work.wait(); }) && arrived;
+  return watch.wait_abortably([&] { std::invoke(&c10d::Work::abort, work); },
+                              [&] { arrived = work.wait(); }) &&
+         arrived;
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include <map>
 
+#include "checkpoint/checksum.hpp"
 #include "layout/pipeline.hpp"
 #include "layout/schedule.hpp"
 #include "nn/collectives.hpp"
@@ -177,23 +178,28 @@ StepLoss TrainingStep::told(Run& run) const {
   return out;
 }
 
-Result<StepLoss> TrainingStep::guarded(std::span<const Batch> micro_batches, LossScale scale,
-                                       bool learns) {
+void TrainingStep::through(Run& run, std::span<const Batch> micro_batches, bool learns) {
   const Mesh& mesh = parameters_->mesh();
   const layout::Layout& l = mesh.layout();
+  run.learns = learns;
+  for (const Batch& batch : micro_batches) {
+    run.batches.push_back(context_rows(batch, l.cp, mesh.place().cp));
+  }
+  run.heads.assign(micro_batches.size(), 0);
+  std::vector<layout::Pass> passes =
+      layout::passes(l, mesh.place().pp, static_cast<std::int64_t>(micro_batches.size()));
+  if (!learns) std::erase_if(passes, [](const layout::Pass& pass) { return !pass.forward; });
+  const c10::AutoGradMode recording(learns);
+  run.through(passes);
+}
+
+Result<StepLoss> TrainingStep::guarded(std::span<const Batch> micro_batches, LossScale scale,
+                                       bool learns) {
   try {
-    Run run(chunks_, mesh, model_, *parameters_, scale);
-    run.learns = learns;
-    for (const Batch& batch : micro_batches) {
-      run.batches.push_back(context_rows(batch, l.cp, mesh.place().cp));
-    }
-    const auto count = static_cast<std::int64_t>(micro_batches.size());
-    run.heads.assign(micro_batches.size(), 0);
-    std::vector<layout::Pass> passes = layout::passes(l, mesh.place().pp, count);
-    if (!learns) std::erase_if(passes, [](const layout::Pass& pass) { return !pass.forward; });
+    Run run(chunks_, parameters_->mesh(), model_, *parameters_, scale);
     if (learns) parameters_->zero_gradients();
-    const c10::AutoGradMode recording(learns);
-    run.through(passes);
+    if (learns && when_zeroed_) when_zeroed_(false);
+    through(run, micro_batches, learns);
     if (learns) {
       for (const auto& bucket : parameters_->buckets()) bucket->finish_gradients();
     }
@@ -201,6 +207,36 @@ Result<StepLoss> TrainingStep::guarded(std::span<const Batch> micro_batches, Los
   } catch (const GroupBroken& broken) {
     return broken.error;
   }
+}
+
+Result<std::string> TrainingStep::fingerprint(std::span<const Batch> micro_batches,
+                                              LossScale scale) {
+  checkpoint::Checksum sum;
+  const auto add = [&](const void* bytes, std::size_t count) {
+    sum.add({static_cast<const std::byte*>(bytes), count});
+  };
+  struct Diverted {
+    Parameters& parameters;
+    ~Diverted() {
+      for (const auto& bucket : parameters.buckets()) bucket->divert_gradients({});
+    }
+  } const diverted{*parameters_};
+  try {
+    parameters_->zero_gradients();
+    if (when_zeroed_) when_zeroed_(true);
+    for (const auto& bucket : parameters_->buckets()) {
+      bucket->divert_gradients(
+          [&](const at::Tensor& own) { add(own.const_data_ptr(), own.nbytes()); });
+    }
+    Run run(chunks_, parameters_->mesh(), model_, *parameters_, scale);
+    through(run, micro_batches, true);
+    add(run.heads.data(), run.heads.size() * sizeof(double));
+    add(&run.balance, sizeof run.balance);
+    parameters_->zero_gradients();
+  } catch (const GroupBroken& broken) {
+    return broken.error;
+  }
+  return sum.hexadecimal();
 }
 
 Result<StepLoss> TrainingStep::run(std::span<const Batch> micro_batches, LossScale scale) {

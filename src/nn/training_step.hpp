@@ -5,8 +5,10 @@
 // One rank with one stage is the special case: forward and backward of each micro-batch in turn.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "base/result.hpp"
@@ -36,6 +38,13 @@ class TrainingStep {
   Result<StepLoss> run(std::span<const Batch> micro_batches, LossScale scale);
   // Losses without gradients.
   Result<StepLoss> losses(std::span<const Batch> micro_batches, LossScale scale);
+  // Of the losses and gradients that this rank itself computes in one pass forward and backward,
+  // before any sum over replicas: a checksum of all bits. Leaves nothing behind; all ranks call it.
+  Result<std::string> fingerprint(std::span<const Batch> micro_batches, LossScale scale);
+
+  // Called in each run(), and with true in each fingerprint(), when the gradients are zero and none
+  // is computed yet.
+  void when_zeroed(std::function<void(bool)> call) { when_zeroed_ = std::move(call); }
 
  private:
   struct Chunk {
@@ -45,11 +54,13 @@ class TrainingStep {
   };
   struct Run;  // one of them
   Result<StepLoss> guarded(std::span<const Batch> micro_batches, LossScale scale, bool learns);
+  void through(Run& run, std::span<const Batch> micro_batches, bool learns);
   StepLoss told(Run& run) const;
 
   const spec::Model model_;
   Parameters* parameters_;
   std::vector<Chunk> chunks_;  // of this rank
+  std::function<void(bool)> when_zeroed_;
 };
 
 }  // namespace celere::nn

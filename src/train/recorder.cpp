@@ -12,41 +12,61 @@ std::string line_of(const char* kind, const std::string& object) {
 
 }  // namespace
 
-Result<Recorder> Recorder::open(Files& files, const Clock& clock,
-                                const wire::RunDirectory& directory, Say say) {
-  ASSIGN_OR_RETURN(wire::EventLog events, wire::EventLog::open(clock, directory.events()));
-  ASSIGN_OR_RETURN(wire::MetricsLog metrics, wire::MetricsLog::open(directory.metrics()));
+Result<Recorder::Metrics> Recorder::open_metrics(Files& files, const Clock& clock,
+                                                 const wire::RunDirectory& directory) {
+  ASSIGN_OR_RETURN(wire::MetricsLog log, wire::MetricsLog::open(directory.metrics()));
   ASSIGN_OR_RETURN(wire::TensorBoard board,
                    wire::TensorBoard::open(files, clock, directory.tensorboard()));
+  return Metrics{std::move(log), std::move(board)};
+}
+
+Result<Recorder> Recorder::open(Files& files, const Clock& clock,
+                                const wire::RunDirectory& directory, Say say) {
   Recorder recorder(clock);
-  recorder.logs_.emplace(
-      Logs{std::move(events), std::move(metrics), std::move(board), std::move(say)});
+  ASSIGN_OR_RETURN(recorder.events_, wire::EventLog::open(clock, directory.events()));
+  ASSIGN_OR_RETURN(recorder.metrics_, open_metrics(files, clock, directory));
+  recorder.say_ = std::move(say);
+  return recorder;
+}
+
+Result<Recorder> Recorder::supervised(Files& files, const Clock& clock,
+                                      const wire::RunDirectory& directory, bool first, Say say) {
+  Recorder recorder(clock);
+  recorder.first_ = first;
+  if (first) {
+    ASSIGN_OR_RETURN(recorder.metrics_, open_metrics(files, clock, directory));
+  }
+  recorder.say_ = std::move(say);
   return recorder;
 }
 
 void Recorder::step(const wire::StepMetrics& metrics) {
-  if (!logs_) return;
-  complain(logs_->metrics.append(metrics));
-  complain(logs_->board.add(metrics.step, wire::scalars_of(metrics)));
-  logs_->say(line_of("step", wire::written_json(metrics)));
+  if (!metrics_) return;
+  complain(metrics_->log.append(metrics));
+  complain(metrics_->board.add(metrics.step, wire::scalars_of(metrics)));
+  say_(line_of("step", wire::written_json(metrics)));
 }
 
 void Recorder::event(const std::string& name, const std::vector<wire::EventField>& fields,
                      bool durable) {
-  if (!logs_) return;
-  complain(logs_->events.append(name, fields));
-  if (durable) complain(logs_->events.sync());
-  logs_->say(
+  if (!say_ || !first_) return;
+  if (events_) complain(events_->append(name, fields));
+  if (events_ && durable) complain(events_->sync());
+  own_event(name, fields);
+}
+
+void Recorder::own_event(const std::string& name, const std::vector<wire::EventField>& fields) {
+  if (!say_) return;
+  say_(
       line_of("event", wire::written_json(wire::Event{written_utc(clock_->wall()), name, fields})));
 }
 
 void Recorder::complain(const Status& status) {
   if (status.ok() || complained_) return;
   complained_ = true;
-  logs_->say(line_of(
-      "event",
-      wire::written_json(wire::Event{
-          written_utc(clock_->wall()), "log_failed", {{"error", status.error().message}}})));
+  say_(line_of("event", wire::written_json(wire::Event{written_utc(clock_->wall()),
+                                                       "log_failed",
+                                                       {{"error", status.error().message}}})));
 }
 
 }  // namespace celere::train

@@ -28,7 +28,12 @@ class Recorder {
   static Result<Recorder> open(Files& files, const Clock& clock,
                                const wire::RunDirectory& directory, Say say);
 
-  // Writes and says nothing: of the ranks but one.
+  // Of a rank that is supervised: events are only said, and the supervisor writes them down.
+  // `first`: the rank that speaks for all, and writes metrics.jsonl and TensorBoard's files.
+  static Result<Recorder> supervised(Files& files, const Clock& clock,
+                                     const wire::RunDirectory& directory, bool first, Say say);
+
+  // Writes and says nothing: of the ranks but one, where nobody supervises.
   static Recorder silent(const Clock& clock) { return Recorder(clock); }
 
   // A disk that takes no more does not end a training: what could not be written is said once.
@@ -36,19 +41,24 @@ class Recorder {
   // `durable`: on the disk when it returns.
   void event(const std::string& name, const std::vector<wire::EventField>& fields,
              bool durable = false);
+  // Of a rank for itself, where it is supervised.
+  void own_event(const std::string& name, const std::vector<wire::EventField>& fields);
 
  private:
-  struct Logs {
-    wire::EventLog events;
-    wire::MetricsLog metrics;
+  struct Metrics {
+    wire::MetricsLog log;
     wire::TensorBoard board;
-    Say say;
   };
+  static Result<Metrics> open_metrics(Files& files, const Clock& clock,
+                                      const wire::RunDirectory& directory);
   explicit Recorder(const Clock& clock) : clock_(&clock) {}
   void complain(const Status& status);
 
   const Clock* clock_;
-  std::optional<Logs> logs_;
+  std::optional<wire::EventLog> events_;
+  std::optional<Metrics> metrics_;
+  Say say_;  // nothing: silent
+  bool first_ = true;
   bool complained_ = false;
 };
 

@@ -61,12 +61,19 @@ std::string key_of(layout::Illegal rule) {
 }
 
 // Of one rank every batch can be cut: the last micro-batch is then a smaller one.
-Status check_layout(const spec::Run& run, const spec::Model& model, const layout::Layout& layout) {
+Status check_layout(const spec::Run& run, const spec::Model& model, const layout::Layout& layout,
+                    Batches batches) {
   if (const auto why = layout::untrained(layout)) return refused(run, "layout", *why);
   if (layout.ranks() == 1) return Done{};
   layout::Shape shape = spec::layout_shape(model);
   shape.sequence = run.sequence;
   shape.global_batch = run.batch.phases.back().sequences;
+  if (batches == Batches::filled_up) {
+    const std::int64_t of_all = static_cast<std::int64_t>(layout.dp) *
+                                std::max<std::int64_t>(1, layout.micro_batch) *
+                                (layout.schedule == layout::Schedule::interleaved ? layout.pp : 1);
+    shape.global_batch = (shape.global_batch + of_all - 1) / of_all * of_all;
+  }
   shape.gpus = layout.ranks();
   if (const auto rule = layout::illegal(layout, shape)) {
     return refused(run, key_of(*rule), layout::explain(*rule, layout, shape));
@@ -103,7 +110,7 @@ double flops_per_token(const spec::Model& model, std::int64_t sequence) {
   return 6 * weights + attention;
 }
 
-Result<Setup> make_setup(spec::Run run, const spec::Catalog& catalog) {
+Result<Setup> make_setup(spec::Run run, const spec::Catalog& catalog, Batches batches) {
   ASSIGN_OR_RETURN(spec::Model model, spec::model_of(run, catalog));
   if (!model.unknown.empty()) {
     return refused(run, "model.use",
@@ -125,7 +132,7 @@ Result<Setup> make_setup(spec::Run run, const spec::Catalog& catalog) {
   }
   layout::Layout layout = spec::layout_of(run.layout);
   layout.micro_batch = static_cast<int>(micro_batch_of(run, layout));
-  RETURN_IF_ERROR(check_layout(run, model, layout));
+  RETURN_IF_ERROR(check_layout(run, model, layout, batches));
   const spec::ProductRates rates = spec::product_rates(chip);
   const auto& rate = precision == spec::Precision::bf16 ? rates.bf16 : rates.fp32;
   Setup setup{.run = std::move(run),

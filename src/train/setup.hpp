@@ -25,10 +25,15 @@ struct Setup {
   double flops_per_token = 0;  // of one step, forward and backward, products alone
 };
 
+// Whether replicas must share a batch evenly. Where one was lost they may not be able to: then
+// sequences fill up that do not count (train/feeder.hpp).
+enum class Batches : std::uint8_t { whole, filled_up };
+
 // Errors: not_found, and bad_input by file and key: a model that is not known whole, a precision
 // that this machine's processor does badly or not at all, a layout that is not legal or not
 // trained, no [data].
-Result<Setup> make_setup(spec::Run run, const spec::Catalog& catalog);
+Result<Setup> make_setup(spec::Run run, const spec::Catalog& catalog,
+                         Batches batches = Batches::whole);
 
 // 6 FLOP for each weight that a token passes (the head among them, lookups not), and the scores and
 // sums of causal attention. Recomputation does not count.

@@ -26,7 +26,8 @@ TEST(Orders, are_written_and_read_back) {
                         .interface = "lo",
                         .generation = 4,
                         .joining = true}},
-       R"({"order":7,"kind":"regroup","layout":"dp=2","rank":1,"meeting":"/tmp/m","interface":"lo","generation":4,"joining":true})"},
+       R"({"order":7,"kind":"regroup","layout":"dp=2","rank":1,"meeting":"/tmp/m",)"
+       R"("interface":"lo","generation":4,"joining":true})"},
   };
   for (const auto& [order, line] : all) {
     EXPECT_EQ(written_json(order), line);
@@ -37,31 +38,31 @@ TEST(Orders, are_written_and_read_back) {
 }
 
 TEST(Orders, that_are_none_are_refused) {
-  for (
-      const char* line :
-      {"",
-       "[]",
-       "7",
-       R"({"order":1})",
-       R"({"kind":"save"})",
-       R"({"order":0,"kind":"save"})",
-       R"({"order":-1,"kind":"save"})",
-       R"({"order":1.5,"kind":"save"})",
-       R"({"order":1,"kind":"stop"})",
-       R"({"order":1,"kind":"save","now":true})",
-       R"({"order":1,"order":1,"kind":"save"})",
-       R"({"order":1,"kind":"fault"})",
-       R"({"order":1,"kind":"fault","fault":"fire"})",
-       R"({"order":1,"kind":"fault","fault":"nan","which":3})",
-       R"({"order":1,"kind":"fault","fault":"flip_bit","in":"head","which":3})",
-       R"({"order":1,"kind":"fault","fault":"flip_bit","in":"weight","which":-3})",
-       R"({"order":1,"kind":"fault","fault":"slow","factor":0.5,"steps":2})",
-       R"({"order":1,"kind":"fault","fault":"slow","factor":"inf","steps":2})",
-       R"({"order":1,"kind":"fault","fault":"slow","factor":2})",
-       R"({"order":1,"kind":"fault","fault":"slow","factor":2,"steps":2,"time_s":2})",
-       R"({"order":1,"kind":"fault","fault":"disk_full","saves":0})",
-       R"({"order":1,"kind":"regroup","layout":"dp=1","rank":0,"meeting":"m","generation":1})",
-       R"({"order":1,"kind":"regroup","layout":"dp=1","rank":-1,"meeting":"m","generation":1,"joining":true})"}) {
+  for (const char* line :
+       {"",
+        "[]",
+        "7",
+        R"({"order":1})",
+        R"({"kind":"save"})",
+        R"({"order":0,"kind":"save"})",
+        R"({"order":-1,"kind":"save"})",
+        R"({"order":1.5,"kind":"save"})",
+        R"({"order":1,"kind":"stop"})",
+        R"({"order":1,"kind":"save","now":true})",
+        R"({"order":1,"order":1,"kind":"save"})",
+        R"({"order":1,"kind":"fault"})",
+        R"({"order":1,"kind":"fault","fault":"fire"})",
+        R"({"order":1,"kind":"fault","fault":"nan","which":3})",
+        R"({"order":1,"kind":"fault","fault":"flip_bit","in":"head","which":3})",
+        R"({"order":1,"kind":"fault","fault":"flip_bit","in":"weight","which":-3})",
+        R"({"order":1,"kind":"fault","fault":"slow","factor":0.5,"steps":2})",
+        R"({"order":1,"kind":"fault","fault":"slow","factor":"inf","steps":2})",
+        R"({"order":1,"kind":"fault","fault":"slow","factor":2})",
+        R"({"order":1,"kind":"fault","fault":"slow","factor":2,"steps":2,"time_s":2})",
+        R"({"order":1,"kind":"fault","fault":"disk_full","saves":0})",
+        R"({"order":1,"kind":"regroup","layout":"dp=1","rank":0,"meeting":"m","generation":1})",
+        R"({"order":1,"kind":"regroup","layout":"dp=1","rank":-1,"meeting":"m",)"
+        R"("generation":1,"joining":true})"}) {
     const auto parsed = parse_order(line);
     ASSERT_FALSE(parsed.ok()) << line;
     EXPECT_EQ(parsed.error().code, ErrorCode::corrupt) << line;

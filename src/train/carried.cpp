@@ -1,0 +1,133 @@
+#include "train/carried.hpp"
+
+#include <fmt/format.h>
+
+#include <charconv>
+
+#include "nn/collectives.hpp"
+
+namespace celere::train {
+namespace {
+
+// "+12 12 cursor" of a rank that stands there, "." of one that joins, "-why" of one that cannot.
+std::string said_by(const std::optional<Carried>& carried, const std::vector<HeldTensor>& into) {
+  if (!carried) return ".";
+  if (!carried->intact) return "-its update of the weights was left half-way";
+  bool same = carried->tensors.size() == into.size();
+  for (std::size_t i = 0; same && i < into.size(); ++i) {
+    same = carried->tensors[i].what == into[i].what;
+  }
+  if (!same) return "-its shards are others under the new layout";
+  const Standing& at = carried->standing;
+  return fmt::format("+{} {} {}", at.step, at.optimizer_steps, at.cursor.json());
+}
+
+Error cannot(const std::string& why) { return {ErrorCode::unsupported, why, {}}; }
+
+// What all those that stand somewhere say, which must be one thing.
+Result<std::string> agreed(const std::vector<std::string>& all) {
+  std::string first;
+  for (std::size_t rank = 0; rank < all.size(); ++rank) {
+    const std::string& said = all[rank];
+    if (said.starts_with('-')) return cannot(fmt::format("rank {}: {}", rank, said.substr(1)));
+    if (!said.starts_with('+')) continue;
+    if (first.empty()) first = said;
+    if (said == first) continue;
+    return cannot(fmt::format("rank {} stands at step {}, others at step {}", rank,
+                              said.substr(1, said.find(' ') - 1),
+                              first.substr(1, first.find(' ') - 1)));
+  }
+  if (first.empty()) return cannot("no rank of the generation before is left");
+  return first;
+}
+
+Result<Standing> parsed(const std::string& said) {
+  Standing out;
+  const char* const end = said.data() + said.size();
+  const auto steps = std::from_chars(said.data() + 1, end, out.step);
+  if (steps.ec != std::errc() || steps.ptr == end) return cannot("a rank speaks in riddles");
+  const auto updates = std::from_chars(steps.ptr + 1, end, out.optimizer_steps);
+  if (updates.ec != std::errc() || updates.ptr == end) return cannot("a rank speaks in riddles");
+  ASSIGN_OR_RETURN(out.cursor, tokens::Cursor::parse({updates.ptr + 1, end}));
+  return out;
+}
+
+// From the first of the group that has it. Errors: where none has.
+Status share(const HeldTensor& held, bool joins) {
+  const nn::ProcessGroup& group = *held.copies;
+  const at::Tensor own = at::full({1}, joins ? 0 : 1, at::kLong);
+  const at::Tensor all = at::zeros({group.size(), 1}, at::kLong);
+  RETURN_IF_ERROR(group.all_gather(all, own).wait());
+  const auto* lived = all.const_data_ptr<std::int64_t>();
+  int from = 0, joining = 0;
+  for (int i = group.size() - 1; i >= 0; --i) {
+    if (lived[i] != 0) from = i;
+    if (lived[i] == 0) ++joining;
+  }
+  if (joining == group.size()) return cannot("nobody is left who holds " + held.what);
+  if (joining == 0) return Done{};
+  return group.broadcast(held.tensor, from).wait();
+}
+
+}  // namespace
+
+std::vector<HeldTensor> held_tensors(const nn::Parameters& parameters,
+                                     const nn::Optimizer& optimizer) {
+  std::vector<HeldTensor> out;
+  const auto& buckets = parameters.buckets();
+  for (std::size_t i = 0; i < buckets.size(); ++i) {
+    const nn::Bucket& bucket = *buckets[i];
+    std::string what =
+        fmt::format("{}+{} of {}:", bucket.shard_begin(), bucket.shard_size(), bucket.size());
+    for (const nn::Parameter& p : parameters.all()) {
+      if (p.bucket != i) continue;
+      what += fmt::format(" {} {}", p.what.name, checkpoint::written(p.held.slice));
+    }
+    out.push_back({what, bucket.is_gathered() ? bucket.value_shard() : bucket.values(),
+                   &bucket.shard_replicas()});
+  }
+  for (const nn::Optimizer::State& state : optimizer.state()) {
+    const nn::Parameter& p = *state.piece.parameter;
+    out.push_back(
+        {fmt::format("{} {} {} {}+{}", state.kind, p.what.name, checkpoint::written(p.held.slice),
+                     state.piece.begin, state.piece.count),
+         state.flat, &state.piece.bucket->shard_replicas()});
+  }
+  return out;
+}
+
+Result<Standing> adopt(const std::optional<Carried>& carried, const std::vector<HeldTensor>& into,
+                       checkpoint::Peers& peers) {
+  ASSIGN_OR_RETURN(const std::vector<std::string> all, peers.exchange(said_by(carried, into)));
+  ASSIGN_OR_RETURN(const std::string one, agreed(all));
+  ASSIGN_OR_RETURN(Standing standing, parsed(one));
+  const at::NoGradGuard quiet;
+  for (std::size_t i = 0; carried && i < into.size(); ++i) {
+    into[i].tensor.detach().copy_(carried->tensors[i].tensor.detach());
+  }
+  Status status = Done{};
+  for (const HeldTensor& held : into) {
+    Status shared = share({held.what, held.tensor.detach(), held.copies}, !carried.has_value());
+    if (!shared.ok() && shared.error().code != ErrorCode::unsupported) return shared.error();
+    if (status.ok()) status = std::move(shared);
+  }
+  // What one lacks all lack; and the time is that of the first that stands somewhere.
+  const std::string time =
+      carried ? fmt::format("{}", carried->standing.time.in_base()) : std::string(".");
+  ASSIGN_OR_RETURN(const std::vector<std::string> last,
+                   peers.exchange(status.ok() ? time : "-" + status.error().message));
+  bool timed = false;
+  for (std::size_t rank = 0; rank < last.size(); ++rank) {
+    if (last[rank].starts_with('-')) {
+      return cannot(fmt::format("rank {}: {}", rank, last[rank].substr(1)));
+    }
+    double seconds = 0;
+    const char* const end = last[rank].data() + last[rank].size();
+    if (timed || std::from_chars(last[rank].data(), end, seconds).ec != std::errc()) continue;
+    standing.time = Seconds::of(seconds);
+    timed = true;
+  }
+  return standing;
+}
+
+}  // namespace celere::train

@@ -1,0 +1,70 @@
+// One rank through the generations of a training: it trains in one until that ends, or until the
+// ranks are to form another one (wire/orders.hpp), and then goes on there with what it carries
+// (train/carried.hpp).
+//
+//   a rank is lost   the others fail in a collective, or are told to give it up; the step in hand
+//   is
+//                    thrown away, and they wait to be told of the next generation
+//   ranks join       the step in hand is finished, and all go over behind it
+//
+// A rank that cannot go on says `could_not_go_on` and waits to be ended, or to be told of a later
+// generation.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <set>
+#include <string>
+
+#include "train/trainer.hpp"
+
+namespace celere::train {
+
+// Where this rank stands in a generation.
+struct Standpoint {
+  std::string layout = {};  // over the run file's, as --layout says it; empty: as it is there
+  int rank = 0;
+  std::string meeting = {};  // a new file, or HOST:PORT, where rank 0 serves
+  std::string interface = "lo";
+  // From the second on batches are filled up where the replicas that are left cannot share them
+  // evenly (train/setup.hpp).
+  int generation = 0;
+  bool joins = false;  // a training that is under way, with the weights of others
+};
+
+struct RankOptions {
+  spec::Run run;
+  TrainerOptions trainer;  // its generation is the standpoint's
+  bool supervised = false;
+  Seconds patience = Seconds::of(1800);      // with ranks that do not come to a meeting
+  Seconds order_patience = Seconds::of(60);  // with a supervisor, when a rank is lost
+};
+
+// All of it must outlive the training.
+struct RankWorld {
+  const spec::Catalog& catalog;
+  Files& files;
+  checkpoint::Storage& storage;
+  Clock& clock;
+  Recorder::Say say;
+  wire::FlightRecord* flight = nullptr;
+  nn::Watch* watch = nullptr;          // of the training's collectives
+  nn::Watch* writers_watch = nullptr;  // of those of the checkpoints' writers
+  Orders* orders = nullptr;
+  StepHooks* hooks = nullptr;
+};
+
+// Errors: those of a setup, a meeting, Trainer::make and Trainer::run.
+Result<Outcome> train_rank(const RankOptions& options, const RankWorld& world, Standpoint at,
+                           const std::atomic<bool>& stop);
+
+// A path, or HOST:PORT. Errors: io; bad_input for a port that is none.
+struct MeetingPlace {
+  std::string text;
+  bool serves = false;
+  int processes = 1;
+  Seconds patience;
+};
+Result<nn::Meeting> meeting_at(const MeetingPlace& place);
+
+}  // namespace celere::train
