@@ -36,6 +36,7 @@ ranks_per_node = 1
 [cluster]
 use = "eos-h100"
 [data]
+folder = "FOLDER/corpus"
 tokenizer = { kind = "bpe", vocab = 400 }
 [[data.sources]]
 name = "facts"
