@@ -80,7 +80,8 @@ void World::tell(const Event& event) {
 }
 
 void World::keep_books(const Event& event) {
-  if (const auto* it = std::get_if<Trained>(&event); it && it->step > books_.best) {
+  if (const auto* it = std::get_if<Trained>(&event);
+      it && it->generation == generation_ && it->step > books_.best) {
     books_.best = it->step;
     books_.progressed = true;
     books_.fruitless = 0;
@@ -89,10 +90,14 @@ void World::keep_books(const Event& event) {
     stored_.insert(it->step);
     trusted_.insert(it->step);
   }
-  if (const auto* it = std::get_if<CleanCheck>(&event)) clean_ = std::max(clean_, it->step);
+  const auto* check = std::get_if<CleanCheck>(&event);
+  if (check != nullptr && check->generation == generation_) clean_ = std::max(clean_, check->step);
   const auto* bad = std::get_if<BadNumbers>(&event);
-  if (bad != nullptr && bad->kind == Sick::mismatch) trust_until(newest(trusted_, clean_));
-  if (std::holds_alternative<GenerationEnded>(event) && policy_.phase() == Phase::training) {
+  if (bad != nullptr && bad->kind == Sick::mismatch && bad->generation == generation_) {
+    trust_until(newest(trusted_, clean_));
+  }
+  const auto* end = std::get_if<GenerationEnded>(&event);
+  if (end != nullptr && end->generation == generation_ && policy_.phase() == Phase::training) {
     failed();
   }
 }
@@ -441,6 +446,18 @@ void World::fault_of_numbers(Fault kind, Node node, bool trains) {
     case Fault::cannot_go_on:
       cannot_go_on_ = true;
       return;
+    case Fault::old_news: {
+      const int old = generation_ - 1;
+      tell(Trained{old, 1000});
+      tell(CleanCheck{old, 1000});
+      tell(Overdue{old, {node}});
+      tell(BadNumbers{old, Sick::mismatch, step_, node});
+      tell(BadNumbers{old, Sick::not_finite, step_, node});
+      tell(Slow{old, node, node, 2});
+      tell(WentOn{old, step_});
+      tell(CouldNotGoOn{old});
+      return tell(GenerationEnded{old});
+    }
     case Fault::supervisor_killed:
       return take_over();
     case Fault::supervisor_killed_before:

@@ -33,6 +33,7 @@ enum class Fault {
   saves_fail,                // for 8 s
   no_plan,                   // no layout is found for 8 s
   cannot_go_on,              // the next regroup fails
+  old_news,                  // what a generation before did comes late
   supervisor_killed,         // after its orders were carried out
   supervisor_killed_before,  // with its next orders written down and not carried out
 };
