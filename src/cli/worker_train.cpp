@@ -26,6 +26,7 @@ struct Flags {
   bool supervised = false;
   std::string flight, orders;
   int parent = 0;
+  checkpoint::MemoryOptions memory;
 };
 
 std::atomic<bool> stop = false;
@@ -111,7 +112,8 @@ Result<train::Outcome> train_here(const Flags& flags) {
   options.trainer = {.directory = directory,
                      .corpus = flags.corpus,
                      .stop_after = flags.stop_after,
-                     .skipped = {flags.skipped.begin(), flags.skipped.end()}};
+                     .skipped = {flags.skipped.begin(), flags.skipped.end()},
+                     .memory = flags.memory};
   if (flags.from_step >= 0) options.trainer.from_step = flags.from_step;
   const spec::Catalog catalog(*files, flags.catalog);
   return train::train_rank(options, supervised.world(catalog, *files), flags.at, stop);
@@ -180,6 +182,10 @@ void add_train(CLI::App& app, WorkerCommon& common) {
                  "events are only said: who started this writes them down and has the run's lock");
   verb->add_option("--flight", flags->flight, "the flight record to make");
   verb->add_option("--orders", flags->orders, "the file of orders to hear")->needs("--flight");
+  verb->add_option("--memory", flags->memory.folder,
+                   "a folder in this node's memory, for copies of checkpoints");
+  verb->add_option("--ranks-per-node", flags->memory.ranks_per_node,
+                   "that share such a folder; 0: all");
   verb->add_option("--parent", flags->parent, "the process with which this one dies");
   verb->callback([flags, &common] { common.exit_code = run_train(*flags); });
 }

@@ -58,6 +58,29 @@ std::vector<checkpoint::TensorView> stored_views(const Parameters& parameters,
   return out;
 }
 
+std::vector<checkpoint::Wanted> wanted(const Parameters& parameters, const Optimizer& optimizer) {
+  std::vector<checkpoint::Wanted> out;
+  const auto add = [&](const std::string& name, const Optimizer::Piece& piece,
+                       const at::Tensor& flat) {
+    over_boxes(piece, flat, [&](const checkpoint::Slice& box, std::span<std::byte> /*bytes*/) {
+      out.push_back({name, box});
+    });
+  };
+  for (const Parameter& p : parameters.all()) {
+    const Bucket& bucket = *parameters.buckets()[p.bucket];
+    if (!bucket.is_gathered()) {
+      out.push_back({p.what.name, p.held.slice});
+      continue;
+    }
+    const Optimizer::Piece piece = piece_of(p, bucket);
+    add(p.what.name, piece, value_of(piece));
+  }
+  for (const Optimizer::State& state : optimizer.state()) {
+    add(state.kind + "." + state.piece.parameter->what.name, state.piece, state.flat);
+  }
+  return out;
+}
+
 std::string inventory_hash(const spec::Model& model) {
   std::string text;
   for (const spec::Tensor& tensor : spec::tensors(model)) {

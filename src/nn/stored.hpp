@@ -21,6 +21,9 @@ namespace celere::nn {
 std::vector<checkpoint::TensorView> stored_views(const Parameters& parameters,
                                                  const Optimizer* optimizer);
 
+// What load() will read of a checkpoint with both.
+std::vector<checkpoint::Wanted> wanted(const Parameters& parameters, const Optimizer& optimizer);
+
 // Hash of names and shapes of a model's tensors, as a manifest says it.
 std::string inventory_hash(const spec::Model& model);
 

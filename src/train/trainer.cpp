@@ -106,27 +106,19 @@ Result<std::unique_ptr<Trainer>> Trainer::go_on(Setup setup, TrainerOptions opti
   return trainer;
 }
 
-// Later steps than from_step are passed over, whatever they hold.
-checkpoint::Newest Trainer::newest() const {
-  const std::string folder = options_.directory.checkpoints();
-  if (!options_.from_step) return checkpoint::newest_good(world_.storage, folder);
-  checkpoint::Newest out;
-  for (const checkpoint::Committed& each : checkpoint::committed(world_.storage, folder)) {
-    if (each.step > *options_.from_step) continue;
-    auto opened =
-        checkpoint::Checkpoint::open(world_.storage, each.folder, checkpoint::Verify::deep);
-    if (opened.ok()) {
-      out.checkpoint = *std::move(opened);
-      break;
-    }
-    out.refused.push_back({each, std::move(opened).error()});
-  }
-  return out;
+// The same one on all ranks; later steps than from_step are passed over, whatever they hold.
+Result<checkpoint::Newest> Trainer::newest() {
+  checkpoint::OpenOptions options;
+  options.wanted = nn::wanted(parameters_, optimizer_);
+  if (!options_.memory.folder.empty()) options.memories = {options_.memory.folder};
+  if (options_.from_step) options.step_max = *options_.from_step;
+  return checkpoint::newest_good(world_.storage, options_.directory.checkpoints(), options,
+                                 world_.peers);
 }
 
 Status Trainer::resume() {
   const Instant begin = world_.clock.now();
-  checkpoint::Newest newest = this->newest();
+  ASSIGN_OR_RETURN(const checkpoint::Newest newest, this->newest());
   for (const checkpoint::Refused& refused : newest.refused) {
     world_.recorder.event("checkpoint_refused", {{"step", refused.which.step},
                                                  {"folder", refused.which.folder},
@@ -151,6 +143,8 @@ Status Trainer::resume() {
                                     {"checkpoint", from.folder()},
                                     {"saved_under", from.manifest().about.layout},
                                     {"bytes", from.manifest().bytes()},
+                                    {"memory_bytes", from.sources().memory_bytes},
+                                    {"peers_bytes", from.sources().peers_bytes},
                                     {"load_time_s", (world_.clock.now() - begin).in_base()}});
   return Done{};
 }
@@ -190,6 +184,7 @@ Status Trainer::open_writer() {
                    .layout = layout::written(setup_.layout)};
   options.keep = setup_.run.checkpoint.keep;
   options.keep_every = setup_.run.checkpoint.keep_every;
+  options.memory = options_.memory;
   ASSIGN_OR_RETURN(writer_, checkpoint::CheckpointWriter::open(std::move(options), world_.clock,
                                                                world_.storage, world_.peers));
   std::int64_t bytes = 0;
@@ -252,6 +247,10 @@ void Trainer::report_save() {
     world_.recorder.event("checkpoint_failed",
                           {{"step", report->step}, {"error", report->failed->message}}, true);
     return;
+  }
+  if (report->not_copied) {
+    world_.recorder.event("memory_copy_failed",
+                          {{"step", report->step}, {"error", report->not_copied->message}});
   }
   world_.recorder.event("checkpoint_saved",
                         {{"step", report->step},

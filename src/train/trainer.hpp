@@ -65,6 +65,8 @@ struct TrainerOptions {
   // Steps (from 1) whose samples are consumed and not trained on.
   std::set<std::int64_t> skipped = {};
   int generation = 0;
+  // Copies of checkpoints in the memory of nodes (checkpoint/memory.hpp); no folder: none.
+  checkpoint::MemoryOptions memory = {};
 };
 
 enum class Ended {
@@ -116,7 +118,7 @@ class Trainer {
           tokens::Dataset training, std::optional<tokens::Dataset> validation);
 
   static Result<std::unique_ptr<Trainer>> blank(Setup setup, TrainerOptions options, World world);
-  checkpoint::Newest newest() const;
+  Result<checkpoint::Newest> newest();
   Status resume();
   Status adopt(const std::optional<Carried>& carried);
   Status open_writer();
