@@ -145,7 +145,7 @@ class Front {
     while (true) {
       const std::optional<Ending> ending = process->ending();
       begun += process->take_output();
-      RETURN_IF_ERROR(hear_lines(begun));
+      hear_lines(begun);
       if (ending) {
         errors_ = process->captured_errors();
         return *ending;
@@ -154,17 +154,16 @@ class Front {
       clock_.sleep(look_every);
     }
   }
-  Status hear_lines(std::string& begun) {
+  void hear_lines(std::string& begun) {
     std::size_t read = 0;
     for (std::size_t end = begun.find('\n'); end != std::string::npos;
          end = begun.find('\n', read)) {
-      ASSIGN_OR_RETURN(const launch::WorkerMessage message,
-                       launch::parse_worker_message(begun.substr(read, end - read)));
-      hear_(message);
+      // What is no message is no reason to end a training.
+      const auto message = launch::parse_worker_message(begun.substr(read, end - read));
+      if (message.ok()) hear_(*message);
       read = end + 1;
     }
     begun.erase(0, read);
-    return Done{};
   }
 
   Processes& processes_;

@@ -19,7 +19,7 @@ namespace {
 
 using spec::FaultKind;
 
-const Seconds away_default = Seconds::of(10);  // of a node that is lost for no said time
+const Seconds for_good = Seconds::of(1e8);
 
 std::vector<std::int64_t> numbers_of(const std::string& text) {
   std::vector<std::int64_t> out;
@@ -57,8 +57,6 @@ std::optional<wire::Fault> order_of(const spec::DueFault& due, const spec::Fault
                                 .which = static_cast<std::int64_t>(due.draw >> 1)};
     case FaultKind::nan:
       return wire::NanFault{};
-    case FaultKind::disk_full:
-      return wire::DiskFullFault{.saves = 1};
     default:
       return std::nullopt;
   }
@@ -103,7 +101,7 @@ Result<FaultMaker> FaultMaker::make(spec::FaultSchedule schedule, const Clock& c
 void FaultMaker::tell(Supervisor& supervisor, const spec::DueFault& due, const char* event) {
   const spec::Fault& fault = schedule_.fault_of(due);
   std::vector<wire::EventField> fields = {
-      {"kind", std::string(spec::name_of(due.kind))},
+      {"fault", std::string(spec::name_of(due.kind))},
       {"what", spec::told(due, fault)},
       {"number", due.number},
       {"given", fmt::format("{}", fmt::join(schedule_.given(), ","))}};
@@ -143,7 +141,7 @@ bool FaultMaker::hit_node(Supervisor& supervisor, const spec::DueFault& due) {
     if (local == nullptr || node >= supervisor.job().nodes || !local->lives(node)) continue;
     if (!any) tell(supervisor, due, "fault");
     any = true;
-    const Seconds away = fault.lasts.value_or(away_default);
+    const Seconds away = fault.lasts.value_or(for_good);
     if (due.kind == FaultKind::kill_agent) local->kill(node);
     if (due.kind == FaultKind::lose_node) local->lose(node, away);
     if (due.kind == FaultKind::preempt) {

@@ -49,6 +49,12 @@ std::string text_of(const wire::Event& event, const std::string& key) {
   return text != nullptr ? *text : "";
 }
 
+bool is_true(const wire::Event& event, const std::string& key) {
+  const wire::EventValue* value = find(event, key);
+  const auto* truth = value != nullptr ? std::get_if<bool>(value) : nullptr;
+  return truth != nullptr && *truth;
+}
+
 std::optional<std::int64_t> number_of(const wire::Event& event, const std::string& key) {
   const wire::EventValue* value = find(event, key);
   const auto* number = value != nullptr ? std::get_if<std::int64_t>(value) : nullptr;

@@ -43,6 +43,7 @@ class Journal {
 
 // The text of a field; empty where the event has none of that name.
 std::string text_of(const wire::Event& event, const std::string& key);
+bool is_true(const wire::Event& event, const std::string& key);
 std::optional<std::int64_t> number_of(const wire::Event& event, const std::string& key);
 
 }  // namespace celere::launch

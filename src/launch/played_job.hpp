@@ -1,4 +1,4 @@
-// What a played training (played_training.cpp) is to a supervisor.
+// What a played training (tests/launch/played_training.cpp) is to a supervisor.
 #pragma once
 
 #include <unistd.h>

@@ -118,7 +118,7 @@ void Supervisor::hear_event(int node, std::int64_t rank, const wire::Event& even
   if (event.event == "mismatch") {
     failed();
     // Two copies cannot tell which of them is wrong: then nobody is blamed.
-    const bool sure = number_of(event, "candidates").value_or(1) == 1;
+    const bool sure = is_true(event, "sure");
     const std::int64_t whose = number_of(event, "rank").value_or(rank);
     std::optional<policy::Node> blamed;
     if (sure && whose >= 0 && whose < std::ssize(roster_.ranks())) {

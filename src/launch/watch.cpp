@@ -1,5 +1,6 @@
 #include "launch/watch.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 #include "layout/place.hpp"
@@ -8,7 +9,8 @@ namespace celere::launch {
 namespace {
 
 const Seconds first_step = Seconds::of(600);  // loading, and what the first steps alone do
-constexpr std::size_t told_max = 256;         // steps of which somebody's time is missing
+const Seconds judged_least = Seconds::of(0.02);
+constexpr std::size_t told_max = 256;  // steps of which somebody's time is missing
 
 // Ranks of one stage do equal work.
 std::vector<int> stages_of(const layout::Layout& layout) {
@@ -65,7 +67,9 @@ void Watch::beat(const wire::AgentBeat& beat, Instant now) {
   while (told_.size() > told_max) told_.erase(told_.begin());
 }
 
+// Of the shortest steps what one rank does beside its work (the logs of rank 0) is a tenth.
 void Watch::judge(std::int64_t step, const std::vector<Seconds>& times) {
+  if (*std::max_element(times.begin(), times.end()) < judged_least) return;
   for (const auto& slow : detector_->step(times)) {
     if (named_.insert(slow.rank).second) stragglers_.push_back({slow.rank, step, slow.factor});
   }
