@@ -95,8 +95,8 @@ class Decision {
   std::vector<Action> actions_;
 };
 
-// The checkpoint that must stay (Recovery::must_keep).
-std::optional<Step> oldest_needed(const Memory& memory);
+// Recovery::must_keep.
+std::vector<Step> needed_commits(const Memory& memory);
 // `shape` without one replica; with one more, of so many slots, at the end.
 Shape without_replica(const Shape& shape, int replica);
 Shape with_replica(const Shape& shape, int slots);

@@ -15,23 +15,28 @@ namespace celere::policy {
 
 inline constexpr std::size_t commits_remembered = 64;
 
-std::optional<Step> oldest_needed(const Memory& memory) {
-  Step before = memory.clean;
-  if (memory.spike_step) before = std::min(before, *memory.spike_step - 1);
-  std::optional<Step> out;
-  for (const Step step : memory.commits) {
-    if (step <= before) out = step;
-  }
+std::vector<Step> needed_commits(const Memory& memory) {
+  std::vector<Step> out;
+  const auto need = [&](Step bound) {  // the newest up to there; where there is none, the beginning
+    const auto after = std::ranges::upper_bound(memory.commits, bound);
+    if (after != memory.commits.begin()) out.push_back(*std::prev(after));
+  };
+  need(memory.clean);
+  if (memory.spike_step) need(*memory.spike_step - 1);
+  std::ranges::sort(out);
+  out.erase(std::ranges::unique(out).begin(), out.end());
   return out;
 }
 
+// Those before the first that is needed; and where no check is made, all but a few.
 void Decision::forget_old_commits() {
-  auto& commits = m_.commits;
-  if (const auto needed = oldest_needed(m_)) {
-    std::erase_if(commits, [&](Step step) { return step < *needed; });
-  }
-  // Without checks all of them could be needed: the oldest and the newest stay.
-  if (commits.size() > commits_remembered) commits.erase(commits.begin() + 1);
+  const std::vector<Step> needed = needed_commits(m_);
+  const Step first = needed.empty() ? 0 : needed.front();
+  std::erase_if(m_.commits, [&](Step step) { return step < first; });
+  if (m_.commits.size() <= commits_remembered) return;
+  const auto forgotten = std::ranges::find_if(
+      m_.commits, [&](Step step) { return !std::ranges::binary_search(needed, step); });
+  m_.commits.erase(forgotten);
 }
 
 void Decision::roll_back_to(Step step) {

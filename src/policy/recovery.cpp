@@ -119,7 +119,7 @@ std::optional<Step> Recovery::committed() const {
   return memory_.commits.back();
 }
 
-std::optional<Step> Recovery::must_keep() const { return oldest_needed(memory_); }
+std::vector<Step> Recovery::must_keep() const { return needed_commits(memory_); }
 
 std::string Recovery::state() const { return written(memory_); }
 

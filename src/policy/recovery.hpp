@@ -74,9 +74,9 @@ class Recovery {
   std::optional<Step> committed() const;  // the newest that is trusted
   bool is_drained(Node node) const;
   int failures_of(Node node) const;  // within the window, as far as they were counted
-  // The checkpoint that a roll back could need: it and those behind it must not be removed.
-  // Nothing: none of those that are known.
-  std::optional<Step> must_keep() const;
+  // The checkpoints that a roll back could need, ascending: besides the newest, these must not be
+  // removed.
+  std::vector<Step> must_keep() const;
 
  private:
   std::vector<Action> again() const;

@@ -114,7 +114,7 @@ TEST(BadNumbers, a_mismatch_drains_the_node_and_goes_back_to_before_the_last_cle
   it.tell(CheckpointCommitted{4});
   it.tell(CheckpointCommitted{8});
   it.tell(CleanCheck{1, 9});
-  EXPECT_EQ(it.recovery.must_keep(), 8);
+  EXPECT_THAT(it.recovery.must_keep(), ElementsAre(8));
   it.train(10, 14);
   it.tell(CheckpointCommitted{12});
   EXPECT_EQ(it.recovery.committed(), 12);
@@ -169,6 +169,8 @@ TEST(BadNumbers, a_spike_is_told_and_rolled_back_to_before_it_if_it_lasts) {
   it.train(111, 150);
   it.tell(CheckpointCommitted{140});
   EXPECT_THAT(it.tell(bad(1, Sick::spike, 150)), IsEmpty());
+  it.tell(CleanCheck{1, 150});
+  EXPECT_THAT(it.recovery.must_keep(), ElementsAre(100, 140));
   EXPECT_THAT(it.tell(bad(1, Sick::spike, 161)), ElementsAre(Stop{1}));
   EXPECT_EQ(it.next_start(), (Start{2, How::in_place, {0, 1, 2, 3}, 100, {110}}));
 }
@@ -179,6 +181,19 @@ TEST(BadNumbers, a_spike_long_behind_another_is_a_new_one) {
   EXPECT_THAT(it.tell(bad(1, Sick::spike, 110)), ElementsAre(Note{}));
   it.train(111, 211);
   EXPECT_THAT(it.tell(bad(1, Sick::spike, 211)), ElementsAre(Note{}));
+}
+
+// 200 checkpoints and no check ever: the memory stays small, and a mismatch knows that nothing but
+// the beginning is sure.
+TEST(BadNumbers, without_checks_old_checkpoints_are_forgotten) {
+  Driver it;
+  for (Step step = 1; step <= 200; ++step) {
+    it.train(step, step);
+    it.tell(CheckpointCommitted{step});
+  }
+  EXPECT_LT(it.recovery.state().size(), 2000);
+  EXPECT_EQ(it.recovery.committed(), 200);
+  EXPECT_THAT(it.recovery.must_keep(), IsEmpty());
 }
 
 // ---- going on without a replica ----

@@ -325,6 +325,15 @@ void World::end_generation() {
 void World::commit(Step step) {
   if (now_ < saves_fail_until_) return tell(CheckpointFailed{step});
   tell(CheckpointCommitted{step});
+  // Only the two newest stay, and what recovery says that it could need.
+  const std::vector<Step> needed = policy_.must_keep();
+  while (stored_.size() > 2) {
+    const auto old = std::find_if(stored_.begin(), std::prev(stored_.end(), 2), [&](Step it) {
+      return std::ranges::find(needed, it) == needed.end();
+    });
+    if (old == std::prev(stored_.end(), 2)) break;
+    stored_.erase(old);
+  }
 }
 
 void World::all_exit(bool done) {
