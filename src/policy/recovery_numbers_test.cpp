@@ -136,6 +136,18 @@ TEST(BadNumbers, a_mismatch_drains_the_node_and_goes_back_to_before_the_last_cle
   EXPECT_EQ(it.next_start().from_step, std::nullopt);
 }
 
+// The only checkpoint that is not to be trusted was on its way when the mismatch was found.
+TEST(BadNumbers, a_checkpoint_that_comes_behind_a_mismatch_is_put_away) {
+  Driver it;
+  it.train(1, 9);
+  it.tell(CheckpointCommitted{8});
+  it.tell(CleanCheck{1, 9});
+  it.train(10, 11);
+  it.tell(bad(1, Sick::mismatch, 11));
+  it.tell(CheckpointCommitted{10});
+  EXPECT_EQ(it.next_start().from_step, 8);
+}
+
 // Steps 9 to 12 were clean in generation 1; generation 2 does 9 to 11 anew, and they are not.
 TEST(BadNumbers, what_is_done_again_is_not_clean_by_an_old_check) {
   Driver it;
