@@ -37,10 +37,9 @@ std::map<std::string, std::int64_t> furthest(const std::vector<wire::RankSeen>& 
 
 wire::Ranks absent_ranks(const std::vector<wire::RankSeen>& seen, std::int64_t ranks) {
   wire::Ranks out = which(seen, stands_still);
+  const wire::Ranks known = which(seen, [](const wire::RankSeen&) { return true; });
   for (std::int64_t rank = 0; rank < ranks; ++rank) {
-    const bool known = std::any_of(seen.begin(), seen.end(),
-                                   [&](const wire::RankSeen& one) { return one.rank == rank; });
-    if (!known) out.push_back(rank);
+    if (!std::binary_search(known.begin(), known.end(), rank)) out.push_back(rank);
   }
   std::sort(out.begin(), out.end());
   if (!out.empty()) return out;

@@ -45,6 +45,7 @@ Hub::Hub(Hub&& other) noexcept
       free_(std::move(other.free_)),
       of_node_(std::move(other.of_node_)),
       to_send_(std::move(other.to_send_)),
+      heard_(std::move(other.heard_)),
       swept_(other.swept_) {}
 
 Hub::~Hub() {
@@ -68,40 +69,43 @@ void Hub::accept() {
   }
 }
 
-void Hub::drop(std::size_t index, std::vector<Heard>* heard) {
+void Hub::drop(std::size_t index) {
   Connection& connection = connections_[index];
   if (!connection.channel) return;
   connection.channel.reset();  // closes it, which ends its watch
   if (const int node = std::exchange(connection.node, -1); node >= 0) {
     of_node_[static_cast<std::size_t>(node)] = -1;
-    if (heard != nullptr) heard->push_back({node, std::nullopt});
+    heard_.push_back({node, std::nullopt});
   }
   free_.push_back(index);
 }
 
-bool Hub::greet(std::size_t index, const wire::AgentMessage& message, std::vector<Heard>& heard) {
+bool Hub::greet(std::size_t index, const wire::AgentMessage& message) {
   const auto* hello = std::get_if<wire::AgentHello>(&message);
   if (hello == nullptr || hello->node < 0 || hello->node >= options_.nodes_max) return false;
   int& place = of_node_[static_cast<std::size_t>(hello->node)];
-  if (place >= 0) drop(static_cast<std::size_t>(place), &heard);
+  if (place >= 0) drop(static_cast<std::size_t>(place));
   place = static_cast<int>(index);
   connections_[index].node = static_cast<int>(hello->node);
   send(static_cast<int>(hello->node), wire::AgentWelcome{options_.epoch});
   return true;
 }
 
-void Hub::read(std::size_t index, std::vector<Heard>& heard) {
+// Hears the messages that have come. False: one of them ends the connection.
+bool Hub::take(std::size_t index) {
   Connection& connection = connections_[index];
-  if (!connection.channel) return;
-  const bool alive = connection.channel->work().ok();
   while (const std::optional<std::string> text = connection.channel->next()) {
     Result<wire::AgentMessage> message = wire::parse_agent_message(*text);
-    if (!message.ok() || (connection.node < 0 && !greet(index, *message, heard))) {
-      return drop(index, &heard);
-    }
-    heard.push_back({connection.node, *std::move(message)});
+    if (!message.ok() || (connection.node < 0 && !greet(index, *message))) return false;
+    heard_.push_back({connection.node, *std::move(message)});
   }
-  if (!alive) return drop(index, &heard);
+  return true;
+}
+
+void Hub::read(std::size_t index) {
+  if (!connections_[index].channel) return;
+  const bool alive = connections_[index].channel->work().ok();
+  if (!take(index) || !alive) return drop(index);
   watch(index);
 }
 
@@ -128,12 +132,11 @@ bool Hub::connected(int node) const {
 }
 
 void Hub::flush() {
-  for (const std::size_t index : std::exchange(to_send_, {})) {
-    if (!connections_[index].channel) continue;
-    // One that has gone is found by the next reading.
-    (void)connections_[index].channel->work();
-    watch(index);
-  }
+  for (const std::size_t index : std::exchange(to_send_, {})) read(index);
+}
+
+void Hub::disconnect(int node) {
+  if (connected(node)) drop(static_cast<std::size_t>(of_node_[static_cast<std::size_t>(node)]));
 }
 
 void Hub::drop_silent() {
@@ -142,27 +145,27 @@ void Hub::drop_silent() {
   swept_ = now;
   for (std::size_t i = 0; i < connections_.size(); ++i) {
     const Connection& one = connections_[i];
-    if (one.channel && one.node < 0 && now - one.since > hello_patience) drop(i, nullptr);
+    if (one.channel && one.node < 0 && now - one.since > hello_patience) drop(i);
   }
 }
 
 std::vector<Hub::Heard> Hub::work(Seconds wait) {
   flush();
-  std::vector<Heard> heard;
   std::array<epoll_event, 1024> events;
+  const double wait_s = heard_.empty() ? wait.in_base() : 0;
   const int count = ::epoll_wait(poll_, events.data(), static_cast<int>(events.size()),
-                                 static_cast<int>(wait.in_base() * 1e3));
+                                 static_cast<int>(wait_s * 1e3));
   for (int i = 0; i < count; ++i) {
     const std::uint64_t index = events[static_cast<std::size_t>(i)].data.u64;
     if (index == of_listener) {
       accept();
     } else {
-      read(index, heard);
+      read(index);
     }
   }
   drop_silent();
   flush();
-  return heard;
+  return std::exchange(heard_, {});
 }
 
 }  // namespace celere::launch

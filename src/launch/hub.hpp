@@ -39,8 +39,10 @@ class Hub {
   // Waits at most so long for the first; a node's hello comes before what else it says.
   std::vector<Heard> work(Seconds wait);
   void send(int node, const wire::AgentMessage& message);  // nothing where it is not connected
-  // Sends what goes without waiting.
+  // Sends what goes without waiting. What comes meanwhile is heard by the next work().
   void flush();
+  // Ends its connection: an agent that lives connects again and says hello.
+  void disconnect(int node);
   bool connected(int node) const;
   const wire::Address& address() const { return listener_.address(); }
 
@@ -53,9 +55,10 @@ class Hub {
   };
   Hub(wire::Listener listener, const Clock& clock, const HubOptions& options, int poll);
   void accept();
-  void read(std::size_t index, std::vector<Heard>& heard);
-  bool greet(std::size_t index, const wire::AgentMessage& message, std::vector<Heard>& heard);
-  void drop(std::size_t index, std::vector<Heard>* heard);
+  void read(std::size_t index);
+  bool take(std::size_t index);
+  bool greet(std::size_t index, const wire::AgentMessage& message);
+  void drop(std::size_t index);
   void watch(std::size_t index);
   void drop_silent();
 
@@ -67,6 +70,7 @@ class Hub {
   std::vector<std::size_t> free_;
   std::vector<int> of_node_;          // the connection of each node, or -1
   std::vector<std::size_t> to_send_;  // connections
+  std::vector<Heard> heard_;          // since the last work()
   Instant swept_{};
 };
 

@@ -10,6 +10,10 @@ void Roster::start(int generation, const layout::Layout& layout,
   generation_ = generation;
   layout_ = layout;
   nodes_ = nodes;
+  slot_of_node_.clear();
+  for (std::size_t slot = 0; slot < nodes.size(); ++slot) {
+    slot_of_node_[nodes[slot]] = static_cast<int>(slot);
+  }
   ranks_.assign(static_cast<std::size_t>(layout.ranks()), {});
   for (std::size_t rank = 0; rank < ranks_.size(); ++rank) {
     const int slot = slots_.slot_of(static_cast<std::int64_t>(rank));
@@ -35,11 +39,8 @@ std::vector<Roster::Moved> Roster::regroup(int generation, const layout::Layout&
 }
 
 wire::Ranks Roster::ranks_of(policy::Node node) const {
-  wire::Ranks out;
-  for (std::size_t rank = 0; rank < ranks_.size(); ++rank) {
-    if (ranks_[rank].node == node) out.push_back(static_cast<std::int64_t>(rank));
-  }
-  return out;
+  const auto slot = slot_of_node_.find(node);
+  return slot == slot_of_node_.end() ? wire::Ranks{} : slots_.ranks_of(layout_, slot->second);
 }
 
 void Roster::beat(const wire::AgentBeat& beat, Instant now) {
@@ -59,8 +60,8 @@ bool Roster::ended(std::int64_t rank) {
 }
 
 void Roster::cleared(policy::Node node) {
-  for (RankKnown& rank : ranks_) {
-    if (rank.node == node) rank.alive = false;
+  for (const std::int64_t rank : ranks_of(node)) {
+    ranks_[static_cast<std::size_t>(rank)].alive = false;
   }
   occupied_.erase(node);
 }

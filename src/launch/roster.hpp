@@ -59,6 +59,7 @@ class Roster {
   int generation_ = 0;
   layout::Layout layout_;
   std::vector<policy::Node> nodes_;
+  std::map<policy::Node, int> slot_of_node_;
   std::vector<RankKnown> ranks_;
   std::set<policy::Node> occupied_;
   bool gone_told_ = true;

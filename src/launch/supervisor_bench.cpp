@@ -11,6 +11,7 @@
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -57,13 +58,13 @@ Job job_of(const std::string& folder, int ranks) {
   job.worker_arguments = {"train", "--run-directory", "/shared/runs/the-next-one", "--corpus",
                           "/shared/corpora/all-of-it"};
   job.settings.back_off = Seconds::of(0.1);
-  if (!is_long()) job.watch.silent_max = job.watch.away_max = Seconds::of(0.5);
+  if (!is_long()) job.watch.silent_max = job.watch.away_max = Seconds::of(1.5);
   return job;
 }
 
-// The other process: what it says but for decisions, which hold all of the policy's memory, goes to
-// its standard output.
+// The other process. It says which nodes are gone.
 int supervise(const std::string& folder, int ranks) {
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
   const auto files = local_files();
   const auto processes = local_processes();
   const auto storage = checkpoint::local_storage();
@@ -139,7 +140,7 @@ class Agents {
     const auto node = static_cast<int>(node_of(rank));
     say(node, wire::WorkerEnded{generation, rank, {}, SIGKILL, ""});
   }
-  void close(int node) { agents_[static_cast<std::size_t>(node)].channel.reset(); }
+  void close(int node) { agents_[static_cast<std::size_t>(node)] = {}; }
   void silence(int node) { agents_[static_cast<std::size_t>(node)].silent = true; }
   int node_of(std::int64_t rank) const {
     for (std::size_t node = 0; node < agents_.size(); ++node) {
@@ -169,6 +170,7 @@ class Agents {
     up.count(text.size());
     agent.channel->send(text);
     (void)agent.channel->work();
+    if (agent.channel->wants_to_write()) (void)agent.channel->work();  // the first, once greeted
   }
 
   void hear(int node) {
@@ -184,6 +186,8 @@ class Agents {
       obey(node, *message);
     }
     if (!alive) agent.channel.reset();
+    // What was said before the other's greeting came.
+    if (agent.channel && agent.channel->wants_to_write()) (void)agent.channel->work();
   }
 
   void obey(int node, const wire::AgentMessage& order) {
