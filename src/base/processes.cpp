@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
@@ -221,7 +222,15 @@ class Spawn {
     for (const std::string& setting : command.environment) {
       environment.push_back(const_cast<char*>(setting.c_str()));
     }
-    for (char** setting = environ; *setting != nullptr; ++setting) environment.push_back(*setting);
+    // Ours in the place of those of the same name: of two, who reads them takes either.
+    for (char** setting = environ; *setting != nullptr; ++setting) {
+      const std::string_view text = *setting;
+      const std::string_view name = text.substr(0, text.find('=') + 1);
+      const bool replaced = std::any_of(
+          command.environment.begin(), command.environment.end(),
+          [&](const std::string& own) { return !name.empty() && own.starts_with(name); });
+      if (!replaced) environment.push_back(*setting);
+    }
     environment.push_back(nullptr);
     pid_t id = 0;
     const int problem = posix_spawnp(&id, command.program.c_str(), &actions_, &attributes_,

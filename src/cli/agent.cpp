@@ -40,7 +40,8 @@ int run_agent(const Flags& flags) {
   options.alone_max = Seconds::of(flags.alone);
   const auto ended = launch::run_agent({*processes, *files, clock}, options, interrupts);
   if (!ended.ok()) return complain(ended.error().text());
-  return exit_fine;
+  // Not told to go, it may be started again: a supervisor may yet come.
+  return *ended == launch::AgentEnded::alone ? exit_no : exit_fine;
 }
 
 }  // namespace

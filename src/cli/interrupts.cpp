@@ -7,7 +7,15 @@ namespace {
 
 std::atomic<int> interrupts = 0;  // signal handlers reach nothing else
 
-extern "C" void count_interrupt(int /*signal*/) { ++interrupts; }
+// Slurm says SIGTERM to each process of a job, and once more to all: that is one wish. A person
+// who presses Ctrl-C again has another.
+extern "C" void count_interrupt(int signal) {
+  if (signal == SIGINT) {
+    ++interrupts;
+  } else if (interrupts == 0) {
+    interrupts = 1;
+  }
+}
 
 }  // namespace
 

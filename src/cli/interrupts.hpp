@@ -5,7 +5,8 @@
 
 namespace celere::cli {
 
-// Counted from the first call on, instead of ending the process.
+// Counted from the first call on, instead of ending the process. SIGTERM counts once, however often
+// it comes.
 const std::atomic<int>& counted_interrupts();
 
 }  // namespace celere::cli

@@ -150,7 +150,7 @@ class Front {
         errors_ = process->captured_errors();
         return *ending;
       }
-      for (; passed_on_ < interrupts_; ++passed_on_) process->send(SIGTERM);
+      for (; passed_on_ < interrupts_; ++passed_on_) process->send(SIGINT);
       clock_.sleep(look_every);
     }
   }

@@ -83,6 +83,9 @@ void AgentRanks::start_one(const wire::StartWorkers& order, std::int64_t number)
   command.arguments.insert(command.arguments.end(),
                            {"--rank", std::to_string(number), "--flight", base + ".flight",
                             "--orders", base + ".orders", "--parent", std::to_string(::getpid())});
+  if (order.memory) {
+    command.arguments.insert(command.arguments.end(), {"--memory", folder_ + "/memory"});
+  }
   Result<WorkerProcess> worker = WorkerProcess::start(world_.processes, world_.files, command);
   if (!worker.ok()) {
     say_(wire::WorkerEnded{order.generation, number, 2, {}, worker.error().text()});

@@ -63,7 +63,6 @@ std::vector<wire::EventField> written(const policy::Action& action,
   if (const auto* replan = std::get_if<policy::Replan>(&action.what)) {
     out.emplace_back("for_nodes", std::int64_t{replan->nodes});
   }
-  out.emplace_back("state", policy.state());
   return out;
 }
 

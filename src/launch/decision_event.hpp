@@ -1,5 +1,4 @@
-// A decision of the policy as a line of events.jsonl: what, why, and the policy's memory behind it,
-// from which another supervisor goes on.
+// A decision of the policy as a line of events.jsonl: what, and why.
 #pragma once
 
 #include <vector>

@@ -81,6 +81,11 @@ Result<Job> make_job(const spec::Run& run, const spec::Catalog& catalog, const J
   for (const std::string& folder : wish.catalog) {
     job.worker_arguments.insert(job.worker_arguments.end(), {"--catalog", folder});
   }
+  job.memory_copy = run.checkpoint.memory_copy;
+  if (job.memory_copy) {
+    job.worker_arguments.insert(job.worker_arguments.end(),
+                                {"--ranks-per-node", std::to_string(job.ranks_per_node)});
+  }
   job.settings = settings_of(run);
   job.watch.step_deadline = run.recovery.step_deadline;
   job.watch.straggler_factor = run.recovery.straggler_factor;

@@ -35,7 +35,7 @@ void Journal::tell(const std::string& event, std::vector<wire::EventField> field
 }
 
 void Journal::pass_on(const wire::Event& event, bool durable) {
-  if (event.event != "decision") last_.push_back(event);
+  last_.push_back(event);
   if (last_.size() > last_max) last_.erase(last_.begin());
   const std::string json = written_json(event);
   complain(file_.append(json + "\n"));

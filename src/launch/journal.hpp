@@ -1,6 +1,5 @@
 // What the supervisor writes down: events.jsonl, and the same lines on its output for who shows
-// them. A decision is on the disk before it is carried out, with all that another supervisor needs
-// to go on from it.
+// them.
 #pragma once
 
 #include <functional>
@@ -24,7 +23,7 @@ class Journal {
   void tell(const std::string& event, std::vector<wire::EventField> fields, bool durable = false);
   // What a worker said of itself, with its own time.
   void pass_on(const wire::Event& event, bool durable);
-  // The last few that were told, but for decisions, which are long.
+  // The last few that were told.
   const std::vector<wire::Event>& last() const { return last_; }
   // A step's line, which is not kept here.
   void say_line(const std::string& line) { say_(line); }

@@ -19,20 +19,16 @@ const Seconds look_patience = Seconds::of(0.8);  // for what ranks were seen to 
 const Seconds open_patience = Seconds::of(3);    // for agents that lived before us
 const Seconds leave_patience = Seconds::of(2);   // for what is still to be sent at the end
 
-// The last decision of a supervisor before, with the policy's memory behind it.
-std::optional<std::string> state_before(const Files& files, const wire::RunDirectory& directory) {
-  const Result<std::vector<wire::Event>> events = wire::read_events(files, directory.events());
-  if (!events.ok()) return std::nullopt;
-  for (auto event = events->rbegin(); event != events->rend(); ++event) {
-    if (event->event == "decision") return text_of(*event, "state");
-  }
-  return std::nullopt;
+std::string memory_file(const wire::RunDirectory& directory) {
+  return directory.folder + "/recovery.json";
 }
 
 Result<policy::Recovery> policy_of(const Files& files, const Job& job) {
   const policy::Shape shape = shape_of(job.layout, {job.ranks_per_node});
-  if (const std::optional<std::string> state = state_before(files, job.directory)) {
-    Result<policy::Recovery> before = policy::Recovery::from_state(job.settings, shape, *state);
+  const Result<std::string> memory = files.read(memory_file(job.directory));
+  if (memory.ok()) {
+    const std::string_view line = std::string_view(*memory).substr(0, memory->find('\n'));
+    Result<policy::Recovery> before = policy::Recovery::from_state(job.settings, shape, line);
     // Another layout was asked for: what was decided for the one before says nothing about it.
     if (before.ok()) return before;
   }
@@ -75,14 +71,13 @@ Result<std::unique_ptr<Supervisor>> Supervisor::make(const SupervisorWorld& worl
 
 void Supervisor::add_faults(std::unique_ptr<FaultMaker> faults) { faults_ = std::move(faults); }
 
+// All of them, where nobody here knows which live.
 bool Supervisor::awaits_agents() const {
   for (int node = 0; node < job_.nodes; ++node) {
-    const bool lives = world_.local != nullptr && world_.local->lives(node);
+    const bool lives = world_.local == nullptr || world_.local->lives(node);
     if (lives && !hub_.connected(node)) return true;
   }
-  const bool nobody =
-      std::none_of(nodes_.begin(), nodes_.end(), [](const NodeKnown& one) { return one.joined; });
-  return world_.local == nullptr && nobody;
+  return false;
 }
 
 // Agents that lived before us say what lives; who does not in time is gone.
@@ -97,8 +92,16 @@ void Supervisor::open() {
   const bool goes_on =
       policy_.phase() != policy::Phase::idle && policy_.phase() != policy::Phase::over;
   const Instant end = world_.clock.now() + open_patience;
+  std::vector<Hub::Heard> early;  // what they say meanwhile is of a generation not known yet
   while (awaits_agents() && world_.clock.now() < end) {
-    for (const Hub::Heard& heard : hub_.work(look_every)) hear(heard);
+    for (Hub::Heard& heard : hub_.work(look_every)) {
+      const bool hello = heard.message && std::holds_alternative<wire::AgentHello>(*heard.message);
+      if (hello || !heard.message) {
+        hear(heard);
+      } else {
+        early.push_back(std::move(heard));
+      }
+    }
   }
   opened_ = true;
   if (goes_on && policy_.generation() > 0) {
@@ -120,19 +123,17 @@ void Supervisor::open() {
       feed(policy::NodeGone{node});  // a memory from before believes that it is there
     }
   }
-  const std::vector<policy::Action> actions = policy_.begin(world_.clock.wall());
-  for (const policy::Action& action : actions) {
-    journal_.tell("decision", written(action, policy_), &action == &actions.back());
-  }
-  for (const policy::Action& action : actions) carry_out(action);
+  carry_out_all(policy_.begin(world_.clock.wall()));
   // Of a generation that should live and does so only in part, one has failed.
-  for (std::size_t rank = 0; rank < roster_.ranks().size(); ++rank) {
+  const bool in_part = alive(roster_.generation()) == Alive::some;
+  for (std::size_t rank = 0; in_part && rank < roster_.ranks().size(); ++rank) {
     const RankKnown& one = roster_.ranks()[rank];
-    if (one.alive || alive(roster_.generation()) != Alive::some) continue;
+    if (one.alive) continue;
     feed(policy::WorkerExited{roster_.generation(), one.node, static_cast<int>(rank), {}, 9});
     break;
   }
   if (roster_.take_all_gone()) feed(policy::GenerationEnded{roster_.generation()});
+  for (const Hub::Heard& heard : early) hear(heard);
 }
 
 // Events that carrying out an action brings about wait until it is done.
@@ -144,14 +145,26 @@ void Supervisor::feed(const policy::Event& event) {
     const policy::Event next = waiting_.front();
     waiting_.erase(waiting_.begin());
     const std::vector<policy::Action> actions = policy_.on(next, world_.clock.wall());
-    if (actions.empty()) continue;
-    // On the disk, all of them, before the first is carried out.
-    for (const policy::Action& action : actions) {
-      journal_.tell("decision", written(action, policy_), &action == &actions.back());
-    }
-    for (const policy::Action& action : actions) carry_out(action);
+    // What a step done changes alone need not be on the disk.
+    unwritten_ |= !std::holds_alternative<policy::Trained>(next);
+    if (!actions.empty()) carry_out_all(actions);
   }
   feeding_ = false;
+}
+
+// All of them are on the disk, and the memory behind them, before the first is carried out.
+void Supervisor::carry_out_all(const std::vector<policy::Action>& actions) {
+  for (const policy::Action& action : actions) {
+    journal_.tell("decision", written(action, policy_), &action == &actions.back());
+  }
+  remember();
+  for (const policy::Action& action : actions) carry_out(action);
+}
+
+// Errors are not those of the training: the next supervisor would know less.
+void Supervisor::remember() {
+  unwritten_ = false;
+  (void)world_.files.write(memory_file(job_.directory), policy_.state() + "\n");
 }
 
 Ended Supervisor::run(const std::atomic<int>& interrupts) {
@@ -167,6 +180,7 @@ Ended Supervisor::run(const std::atomic<int>& interrupts) {
     if (faults_) faults_->work(*this, best_step_);
     const std::optional<Instant> wakes = policy_.wakes();
     if (wakes && world_.clock.wall() >= *wakes) feed(policy::Tick{});
+    if (unwritten_) remember();
     if (world_.clock.now() - status_at_ > Seconds::of(1)) write_status();
   }
   for (int node = 0; node < job_.nodes; ++node) hub_.send(node, wire::AgentLeave{});
@@ -179,6 +193,8 @@ Ended Supervisor::run(const std::atomic<int>& interrupts) {
   };
   while (anyone() && world_.clock.now() < end) (void)hub_.work(look_every);
   write_status();
+  // What is done may be asked for more (another --stop-after): that begins anew.
+  if (*ended_ == Ended::done) (void)world_.files.remove(memory_file(job_.directory));
   return *ended_;
 }
 
@@ -203,6 +219,8 @@ void Supervisor::gone(int node, const std::string& why) {
 // What only time shows.
 void Supervisor::look_at_nodes() {
   const Instant now = world_.clock.now();
+  if (now - looked_at_ < look_every) return;  // messages of thousands come faster
+  looked_at_ = now;
   if (world_.local != nullptr) {
     for (const int node : world_.local->work()) gone(node, "its agent died");
   }
@@ -214,6 +232,7 @@ void Supervisor::look_at_nodes() {
       gone(node, "its agent does not come back");
     } else if (known.joined && hub_.connected(node) && now - known.heard > job_.watch.silent_max) {
       if (world_.local != nullptr) world_.local->kill(node);
+      hub_.disconnect(node);  // should it wake up, it says hello anew
       gone(node, "its agent is silent");
     }
   }

@@ -4,10 +4,10 @@
 //   agents --beats, lines, endings--> supervisor --events--> policy::Recovery
 //   agents <--orders-- supervisor <--actions--
 //
-// A decision is in events.jsonl, with the policy's memory, before it is carried out. A supervisor
-// that is started where another one died reads it there, takes a higher epoch, hears from the
-// agents what lives, and goes on; workers never notice. One run has one supervisor: it holds the
-// run's lock.
+// A decision is in events.jsonl, and the policy's memory behind it in recovery.json (which names
+// every node, and would drown the log), before it is carried out. A supervisor that is started
+// where another one died reads it there, takes a higher epoch, hears from the agents what lives,
+// and goes on; workers never notice. One run has one supervisor: it holds the run's lock.
 #pragma once
 
 #include <atomic>
@@ -86,6 +86,8 @@ class Supervisor {
   void look_at_nodes();
   void judge_hang();
 
+  void carry_out_all(const std::vector<policy::Action>& actions);
+  void remember();
   void carry_out(const policy::Action& action);
   void carry_out(const policy::Start& start);
   void carry_out(const policy::Regroup& regroup);
@@ -124,6 +126,7 @@ class Supervisor {
   std::string first_errors_;  // of the generation
   std::vector<policy::Event> waiting_;
   bool feeding_ = false, opened_ = false;
+  bool unwritten_ = false;  // the policy's memory has changed since it was written
   std::optional<Ended> ended_;
   struct Hang {
     Instant until{};
@@ -134,7 +137,7 @@ class Supervisor {
   std::optional<Instant> failed_at_;  // since when no step is done, after a failure
   int failed_generation_ = 0;
   policy::Step best_step_ = 0;
-  Instant status_at_{};
+  Instant status_at_{}, looked_at_{};
   std::optional<Instant> committed_at_;
   std::int64_t total_steps_ = 0, restarts_ = 0, lost_steps_ = 0;
   wire::StepMetrics last_metrics_;

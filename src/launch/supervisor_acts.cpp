@@ -12,7 +12,8 @@
 namespace celere::launch {
 namespace {
 
-const Seconds regroup_patience = Seconds::of(60);
+// Until those that live have met anew: on one machine they need no more than moments.
+const Seconds regroup_patience_here = Seconds::of(10), regroup_patience_far = Seconds::of(60);
 
 }  // namespace
 
@@ -36,7 +37,8 @@ wire::StartWorkers Supervisor::order_of(int slot, const policy::Start& start, bo
   wire::StartWorkers order{.generation = roster_.generation(),
                            .ranks = roster_.slots().ranks_of(roster_.layout(), slot),
                            .threads = job_.threads,
-                           .arguments = job_.worker_arguments};
+                           .arguments = job_.worker_arguments,
+                           .memory = job_.memory_copy};
   const auto add = [&](const std::string& flag, const std::string& value) {
     order.arguments.push_back(flag);
     order.arguments.push_back(value);
@@ -78,12 +80,18 @@ void Supervisor::carry_out(const policy::Start& start) {
 
 void Supervisor::carry_out(const policy::Regroup& regroup) {
   const int before = roster_.generation();
+  regroup_until_ =
+      world_.clock.now() + (job_.one_machine ? regroup_patience_here : regroup_patience_far);
+  if (before == regroup.generation) {
+    // Ordered by a supervisor before us: all have heard it, or it is too late to say it again.
+    if (alive(before) != Alive::all) feed(policy::CouldNotGoOn{before});
+    return;
+  }
   const std::set<policy::Node> occupied = roster_.occupied();
   const std::vector<Roster::Moved> moved = roster_.regroup(
       regroup.generation, with_replicas(job_.layout, regroup.replicas), regroup.nodes);
   watch_.begin(roster_.layout(), world_.clock.now());
   hang_.reset();
-  regroup_until_ = world_.clock.now() + regroup_patience;
   wire::RegroupOrder order{.layout = layout_text(roster_.layout(), job_.micro_batch_said),
                            .meeting = meeting(),
                            .interface = job_.interface,

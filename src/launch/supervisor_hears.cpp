@@ -94,6 +94,11 @@ void Supervisor::hear(int node, const wire::WorkerSaid& said) {
   }
   best_step_ = std::max(best_step_, step.step);
   hang_.reset();
+  if (policy_.phase() == policy::Phase::regrouping) {
+    // It was said to a supervisor that died before it could write it down.
+    regroup_until_.reset();
+    feed(policy::WentOn{roster_.generation(), step.step - 1});
+  }
   feed(policy::Trained{roster_.generation(), step.step});
   if (const std::optional<policy::Step> spike = watch_.take_spike()) {
     journal_.tell("loss_spike", {{"step", *spike}, {"loss", step.loss.value_or(0)}});

@@ -101,6 +101,7 @@ void fields(Visit& visit, StartWorkers& it) {
   visit("ranks", it.ranks);
   visit("threads", it.threads);
   visit("arguments", it.arguments);
+  visit("memory", it.memory);
 }
 template <typename Visit>
 void fields(Visit& visit, HaltWorkers& it) {

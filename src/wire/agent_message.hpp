@@ -99,6 +99,7 @@ struct StartWorkers {
   Ranks ranks;
   std::int64_t threads = 1;            // of each
   std::vector<std::string> arguments;  // of all; the agent adds what is of a rank and of itself
+  bool memory = false;                 // copies of checkpoints are kept in the node's memory
   friend bool operator==(const StartWorkers&, const StartWorkers&) = default;
 };
 struct HaltWorkers {

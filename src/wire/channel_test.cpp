@@ -152,7 +152,7 @@ TEST(AgentMessage, goes_through_text_and_is_strict) {
       RankSeen{5, 1, 77, 6, "stopped", "computing", {}, "frames"},
       AgentLeaving{30},
       AgentWelcome{6},
-      StartWorkers{6, {0, 1}, 2, {"train", "--layout", "dp=2"}},
+      StartWorkers{6, {0, 1}, 2, {"train", "--layout", "dp=2"}, true},
       HaltWorkers{6, true},
       TellWorkers{6, {0}, "{}"},
       RenameWorkers{6, 7, {0, 2}, {0, 1}},

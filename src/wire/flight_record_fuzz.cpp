@@ -32,7 +32,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const int whole = open(real.c_str(), O_RDWR | O_CLOEXEC);
   const off_t end = lseek(whole, 0, SEEK_END);
   if (size > 4) {
-    const std::uint32_t place = data[0] | data[1] << 8 | data[2] << 16;
+    const std::int64_t place = data[0] + 256 * data[1] + 65536 * data[2];
     const off_t at = place % end;
     const auto count = std::min<std::size_t>(size - 4, static_cast<std::size_t>(end - at));
     CHECK(pwrite(whole, data + 4, count, at) == static_cast<ssize_t>(count));
