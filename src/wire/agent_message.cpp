@@ -6,6 +6,7 @@
 #include <array>
 #include <type_traits>
 
+#include "wire/beat_text.hpp"
 #include "wire/json_text.hpp"
 
 namespace celere::wire {
@@ -265,6 +266,9 @@ Error corrupt(const std::string& what) { return {ErrorCode::corrupt, "message: "
 }  // namespace
 
 std::string written_json(const AgentMessage& message) {
+  if (const auto* beat = std::get_if<AgentBeat>(&message)) {
+    if (std::optional<std::string> text = beat_text(*beat)) return *std::move(text);
+  }
   AgentMessage copy = message;
   Json json = std::visit([](auto& it) { return json_of(it); }, copy);
   json["kind"] = kinds[message.index()];
@@ -272,6 +276,7 @@ std::string written_json(const AgentMessage& message) {
 }
 
 Result<AgentMessage> parse_agent_message(std::string_view text) {
+  if (std::optional<AgentBeat> beat = read_beat_text(text)) return AgentMessage(*std::move(beat));
   ASSIGN_OR_RETURN(const Json json, parse_json(text, "message"));
   if (!json.is_object() || !json.contains("kind") || !json["kind"].is_string()) {
     return corrupt("kind: is missing");
