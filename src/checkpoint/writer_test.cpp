@@ -10,6 +10,7 @@
 #include <cstdlib>
 
 #include "checkpoint/reader.hpp"
+#include "checkpoint/retention.hpp"
 #include "checkpoint/test_storage.hpp"
 
 namespace celere::checkpoint {
@@ -88,6 +89,17 @@ TEST_F(Writer, keeps_the_last_and_each_nth) {
   const auto writer = open(2, 40);
   for (std::int64_t step = 10; step <= 110; step += 10) (void)saved(*writer, step);
   EXPECT_THAT(good_steps(), ElementsAre(110, 100, 80, 40));
+}
+
+// Of what somebody needs yet nothing is removed; of a list that cannot be read neither.
+TEST_F(Writer, keeps_what_is_on_the_list) {
+  const auto writer = open(2);
+  ASSERT_TRUE(write_steps_to_keep(disk_.files(), folder_, {20, 40}).ok());
+  for (std::int64_t step = 10; step <= 60; step += 10) (void)saved(*writer, step);
+  EXPECT_THAT(good_steps(), ElementsAre(60, 50, 40, 20));
+  ASSERT_TRUE(disk_.files().write(folder_ + "/keep", "20\nforty\n").ok());
+  (void)saved(*writer, 70);
+  EXPECT_THAT(good_steps(), ElementsAre(70, 60, 50, 40, 20));
 }
 
 // Step 30 belongs to a branch that the training left when it went back to 10.

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "checkpoint/reader.hpp"
+#include "checkpoint/retention.hpp"
 #include "launch/decision_event.hpp"
 #include "launch/fault_maker.hpp"
 #include "launch/supervisor_place.hpp"
@@ -23,14 +24,15 @@ std::string memory_file(const wire::RunDirectory& directory) {
   return directory.folder + "/recovery.json";
 }
 
-Result<policy::Recovery> policy_of(const Files& files, const Job& job) {
+policy::Recovery policy_of(const Files& files, const Job& job, std::string& forgotten) {
   const policy::Shape shape = shape_of(job.layout, {job.ranks_per_node});
   const Result<std::string> memory = files.read(memory_file(job.directory));
   if (memory.ok()) {
     const std::string_view line = std::string_view(*memory).substr(0, memory->find('\n'));
     Result<policy::Recovery> before = policy::Recovery::from_state(job.settings, shape, line);
-    // Another layout was asked for: what was decided for the one before says nothing about it.
-    if (before.ok()) return before;
+    // Of another layout, or damaged: what was decided then is forgotten, and that is said.
+    if (before.ok()) return *std::move(before);
+    forgotten = before.error().message;
   }
   return policy::Recovery(job.settings, shape);
 }
@@ -57,7 +59,8 @@ Result<std::unique_ptr<Supervisor>> Supervisor::make(const SupervisorWorld& worl
                                                      Journal::Say say) {
   const Result<SupervisorPlace> before = read_supervisor(world.files, job.directory);
   const std::int64_t epoch = before.ok() ? before->epoch + 1 : 1;
-  ASSIGN_OR_RETURN(policy::Recovery policy, policy_of(world.files, job));
+  std::string forgotten;
+  policy::Recovery policy = policy_of(world.files, job, forgotten);
   ASSIGN_OR_RETURN(Journal journal,
                    Journal::open(world.clock, job.directory.events(), std::move(say)));
   ASSIGN_OR_RETURN(
@@ -66,6 +69,7 @@ Result<std::unique_ptr<Supervisor>> Supervisor::make(const SupervisorWorld& worl
   RETURN_IF_ERROR(write_supervisor(world.files, job.directory, {hub.address(), epoch, ::getpid()}));
   std::unique_ptr<Supervisor> supervisor(new Supervisor(
       world, std::move(job), std::move(hub), std::move(journal), std::move(policy), epoch));
+  if (!forgotten.empty()) supervisor->journal_.tell("recovery_forgotten", {{"why", forgotten}});
   return supervisor;
 }
 
@@ -164,6 +168,10 @@ void Supervisor::carry_out_all(const std::vector<policy::Action>& actions) {
 // Errors are not those of the training: the next supervisor would know less.
 void Supervisor::remember() {
   unwritten_ = false;
+  if (const std::vector<policy::Step> keep = policy_.must_keep(); keep != kept_) {
+    kept_ = keep;
+    (void)checkpoint::write_steps_to_keep(world_.files, job_.directory.checkpoints(), keep);
+  }
   (void)world_.files.write(memory_file(job_.directory), policy_.state() + "\n");
 }
 
@@ -230,7 +238,8 @@ void Supervisor::look_at_nodes() {
       gone(node, "its agent died");
     } else if (known.lost && now - *known.lost > job_.watch.away_max) {
       gone(node, "its agent does not come back");
-    } else if (known.joined && hub_.connected(node) && now - known.heard > job_.watch.silent_max) {
+    } else if (known.joined && hub_.connected(node) && !hub_.behind() &&
+               now - known.heard > job_.watch.silent_max) {
       if (world_.local != nullptr) world_.local->kill(node);
       hub_.disconnect(node);  // should it wake up, it says hello anew
       gone(node, "its agent is silent");

@@ -126,6 +126,7 @@ class Supervisor {
   std::string first_errors_;  // of the generation
   std::vector<policy::Event> waiting_;
   bool feeding_ = false, opened_ = false;
+  std::vector<policy::Step> kept_;
   bool unwritten_ = false;  // the policy's memory has changed since it was written
   std::optional<Ended> ended_;
   struct Hang {

@@ -7,7 +7,7 @@ namespace celere::policy {
 namespace {
 
 inline constexpr std::size_t losses_remembered = 64, losses_needed = 32;
-inline constexpr double z_max = 8, above_min = 1.05;
+inline constexpr double z_max = 8, above_min = 1.05, nats_min = 0.2;
 inline constexpr int spikes_in_a_row_max = 200;
 
 double median(std::vector<double>& values) {
@@ -27,7 +27,7 @@ bool SpikeDetector::is_spike(Step step, double loss) {
     const double middle = median(values);
     for (double& value : values) value = std::abs(value - middle);
     const double scale = 1.4826 * median(values);
-    spike = loss - middle > z_max * scale && loss > above_min * middle;
+    spike = loss - middle > std::max(z_max * scale, nats_min) && loss > above_min * middle;
   }
   in_a_row_ = spike ? in_a_row_ + 1 : 0;
   if (in_a_row_ > spikes_in_a_row_max) {

@@ -110,7 +110,10 @@ std::string recovery_line(const wire::Event& event) {
   }
   if (event.event == "mismatch") {
     return fmt::format("step {}: numbers that should be equal differ ({}), rank {}: {}\n",
-                       it.number("step"), it.text("kind"), it.number("rank"), it.text("detail"));
+                       it.number("step"), it.text("check"), it.number("rank"), it.text("detail"));
+  }
+  if (event.event == "recovery_forgotten") {
+    return fmt::format("what was decided before is forgotten: {}\n", it.text("why"));
   }
   if (event.event == "batch_skipped") {
     return fmt::format("the batch of step {} is passed over\n", it.number("step"));
