@@ -163,8 +163,9 @@ Status SharedMemory::meet() {
     timespec wait{.tv_sec = 0, .tv_nsec = static_cast<long>(look_every.in_base() * 1e9)};
     syscall(SYS_futex, &head_->turn, FUTEX_WAIT, turn, &wait, nullptr, 0);
     if (head_->turn.load() != turn) break;
-    if (given_up()) return error;
-    RETURN_IF_ERROR(missing());
+    const Status gone = given_up() ? Status(error) : missing();
+    if (head_->turn.load() != turn) break;  // all were there in time: it is done for all
+    RETURN_IF_ERROR(gone);
     if (seconds_since(begin) > patience_.in_base()) {
       return Error{ErrorCode::io, "a collective: a rank is too late", {}};
     }

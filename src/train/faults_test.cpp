@@ -1,4 +1,5 @@
 // Faults on purpose, and who is found to be wrong.
+#include "spec/layout_wish.hpp"
 #include "train/check.hpp"
 #include "train/test_ranks.hpp"
 
@@ -124,6 +125,35 @@ TEST_F(FaultsTest, checks_leave_no_trace) {
   }
 }
 
+// Of three ranks the last has one bit of its optimizer's state turned over: it alone is named, by
+// what differs.
+TEST_F(FaultsTest, optimizer_state_is_held_against_its_copies) {
+  const spec::Catalog catalog(*files_, {});
+  spec::Run run = run_of(10);
+  run.layout = *spec::parse_layout_text("micro_batch=1,dp=3");
+  const train::Setup setup = *make_setup(run, catalog);
+  const nn::Meeting meeting = nn::Meeting::in_process();
+  std::vector<std::thread> ranks;
+  for (int rank = 0; rank < 3; ++rank) {
+    ranks.emplace_back([&, rank] {
+      const nn::Mesh mesh =
+          *nn::Mesh::make(meeting, setup.layout, {.rank = rank, .kv_heads = 2, .interface = "lo"});
+      nn::Parameters parameters(setup.model, setup.types, at::kCPU, mesh);
+      parameters.initialise(setup.model, 7);
+      const nn::Optimizer optimizer(setup.run.optimizer, setup.run.schedule, parameters, nullptr);
+      EXPECT_TRUE(check_replicas(parameters, optimizer, 2)->empty());
+      const nn::Optimizer::State state = optimizer.state().back();
+      if (rank == 2) state.flat.mutable_data_ptr<float>()[0] = 1e-30F;
+      const auto found = *check_replicas(parameters, optimizer, 2);
+      ASSERT_EQ(found.size(), 1u);
+      EXPECT_EQ(found[0].rank, 2);
+      EXPECT_TRUE(found[0].sure);
+      EXPECT_THAT(found[0].detail, testing::StartsWith("optimizer state of "));
+    });
+  }
+  for (std::thread& rank : ranks) rank.join();
+}
+
 // Two saves of rank 1 find no space and fail for both ranks; those after are there.
 TEST_F(FaultsTest, a_full_disk_takes_two_saves) {
   Ranks ranks = with_fault("full", 2, 1, wire::DiskFullFault{.saves = 2}, 0);
@@ -134,6 +164,17 @@ TEST_F(FaultsTest, a_full_disk_takes_two_saves) {
   EXPECT_THAT(std::get<std::string>(*field(failed[0], "error")),
               testing::HasSubstr("No space left"));
   EXPECT_EQ(newest_step("full"), 40);
+}
+
+// The last save fails too: that is this training's own affair, and nobody waits for an order (a
+// minute long).
+TEST_F(FaultsTest, a_disk_that_stays_full_is_an_error_at_once) {
+  const Instant begin = clock_.now();
+  Ranks ranks = with_fault("stays", 2, 1, wire::DiskFullFault{.saves = 1000}, 0);
+  const Result<Outcome> outcome = finish(ranks);
+  ASSERT_FALSE(outcome.ok());
+  EXPECT_THAT(outcome.error().text(), testing::HasSubstr("No space left"));
+  EXPECT_LT(clock_.now() - begin, 30_s);
 }
 
 // Of 3 claims one is odd; of 5 two are, in two ways; of 4 there is no majority.

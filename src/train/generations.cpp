@@ -30,8 +30,8 @@ class Generations {
       Result<Outcome> outcome = one();
       if (outcome.ok() && outcome->ended != Ended::regroup) return outcome;
       const bool may_regroup = world_.orders != nullptr && options_.supervised;
-      if (!may_regroup || (fresh() && !trained_)) return outcome;
-      const auto order = next_order();
+      if (!may_regroup || (!outcome.ok() && !worth_waiting(outcome.error()))) return outcome;
+      const auto order = next_order(!outcome.ok());
       if (!order) {
         if (outcome.ok()) return Error{ErrorCode::io, "no order to regroup came", {}};
         return outcome;
@@ -48,6 +48,12 @@ class Generations {
 
  private:
   bool fresh() const { return !regrouped_ && !at_.joins; }
+
+  // A generation that lost a rank, or did not come about, may be followed by another one; whatever
+  // else went wrong is this rank's own affair.
+  bool worth_waiting(const Error& error) const {
+    return trained_ ? error.message.starts_with("a collective") : !fresh();
+  }
 
   Result<Setup> setup() const {
     spec::Run run = options_.run;
@@ -150,18 +156,23 @@ class Generations {
     }
   }
 
-  // Waits for the order of a generation behind this one; nothing where none comes.
-  std::optional<wire::RegroupOrder> next_order() {
+  // Waits for the order of a generation behind this one; nothing where none comes. Where this one
+  // broke, an order that counts on all of it was meant for better days.
+  std::optional<wire::RegroupOrder> next_order(bool broken) {
+    const auto ordered = [&] {
+      auto order = world_.orders->regroup(at_.generation);
+      return order && !(broken && order->joining) ? order : std::nullopt;
+    };
     const Instant begin = world_.clock.now();
-    auto order = world_.orders->regroup(at_.generation);
+    auto order = ordered();
     while (!order && !stop_ && world_.clock.now() - begin < options_.order_patience) {
       world_.clock.sleep(look_every);
-      order = world_.orders->regroup(at_.generation);
+      order = ordered();
     }
     if (!order) return order;
     // One that came meanwhile counts, and what it gave up is taken up for it.
     abandon(false);
-    return world_.orders->regroup(at_.generation);
+    return ordered();
   }
 
   const RankOptions& options_;

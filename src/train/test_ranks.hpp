@@ -39,6 +39,7 @@ class SupervisedTest : public TrainingTest {
     std::int64_t stop_after = -1;
     std::optional<std::int64_t> from_step = {};
     std::set<std::int64_t> skipped = {};
+    checkpoint::MemoryOptions memory = {};
     bool dies_alone = false;  // ends in an error at once where others would wait for an order
   };
 
@@ -113,7 +114,8 @@ class SupervisedTest : public TrainingTest {
                          .corpus = test_.folder_ + "/corpus",
                          .stop_after = wanted_.stop_after,
                          .from_step = wanted_.from_step,
-                         .skipped = wanted_.skipped};
+                         .skipped = wanted_.skipped,
+                         .memory = wanted_.memory};
       options.supervised = true;
       if (wanted_.dies_alone) options.order_patience = 0_s;
       const RankWorld world{.catalog = catalog,
@@ -173,7 +175,7 @@ class SupervisedTest : public TrainingTest {
   }
   std::string new_meeting() { return fmt::format("{}/meeting-{}", folder_, ++meetings_); }
 
-  // Every tensor of the newest checkpoint, whole, by name.
+  // Every tensor of the newest checkpoint, whole, by name; and where in the data it stands.
   std::map<std::string, std::string> stored(const std::string& directory) {
     const auto newest =
         checkpoint::newest_good(*storage_, folder_ + "/" + directory + "/checkpoints");
@@ -186,6 +188,9 @@ class SupervisedTest : public TrainingTest {
           newest.checkpoint->read(tensor.name, std::as_writable_bytes(std::span(bytes))).ok());
       out[tensor.name] = std::move(bytes);
     }
+    const auto cursor = newest.checkpoint->state_text("cursor");
+    EXPECT_TRUE(cursor.ok());
+    out["cursor"] = *cursor;
     return out;
   }
   std::int64_t newest_step(const std::string& directory) {
