@@ -14,6 +14,7 @@
 #include "checkpoint/reader.hpp"
 #include "cli/interrupts.hpp"
 #include "cli/prepare.hpp"
+#include "cli/train_slurm.hpp"
 #include "cli/verbs.hpp"
 #include "launch/job.hpp"
 #include "launch/worker_message.hpp"
@@ -31,6 +32,7 @@ struct Flags {
   int threads = 0, nodes = 0;
   std::int64_t stop_after = -1;
   std::optional<std::int64_t> seed;
+  SlurmFlags slurm;
 };
 
 // A supervisor that was killed is started again, but not over and over.
@@ -203,6 +205,11 @@ int run_train(const Flags& flags, const Common& common) {
       prepare_training({.run = flags.run, .runs_folder = flags.runs, .quiet = common.json}, common,
                        *files, *processes, clock);
   if (!prepared.ok()) return complain(prepared.error().text());
+  if (!flags.slurm.file.empty()) {
+    return write_slurm_file(flags.slurm,
+                            {flags.layout, flags.nodes, flags.threads, flags.stop_after}, *prepared,
+                            common, *files);
+  }
   if (const Status fine = check(flags, *prepared, common, *files); !fine.ok()) {
     return complain(fine.error().text());
   }
@@ -271,6 +278,7 @@ void add_train(CLI::App& app, Common& common) {
                    "do the faults of this scenario on purpose (docs/scenario.md)");
   verb->add_option("--seed", flags->seed, "draw the faults with it (default: the scenario's)");
   verb->add_flag("--json", common.json, "print one JSON object a line");
+  add_slurm_options(*verb, flags->slurm);
   verb->callback([flags, &common] { common.exit_code = run_train(*flags, common); });
 }
 

@@ -42,6 +42,20 @@ Status check(const spec::Run& run, const layout::Layout& layout, const layout::S
   return Done{};
 }
 
+// Unless the run file says it: on one machine all ranks, elsewhere as many as a node of the cluster
+// has GPUs.
+Result<int> ranks_per_node(const spec::Run& run, const spec::Catalog& catalog, const JobWish& wish,
+                           int ranks) {
+  int count = ranks;
+  if (run.recovery.ranks_per_node) {
+    count = *run.recovery.ranks_per_node;
+  } else if (!wish.one_machine) {
+    ASSIGN_OR_RETURN(const spec::Cluster cluster, catalog.cluster(run.cluster_name));
+    count = cluster.gpus_per_node;
+  }
+  return std::min(ranks, count);
+}
+
 }  // namespace
 
 Result<Job> make_job(const spec::Run& run, const spec::Catalog& catalog, const JobWish& wish) {
@@ -61,9 +75,11 @@ Result<Job> make_job(const spec::Run& run, const spec::Catalog& catalog, const J
   job.counts.gpus = job.layout.ranks();
   RETURN_IF_ERROR(check(run, job.layout, job.counts, wish.layout));
   const auto ranks = static_cast<int>(job.layout.ranks());
-  job.ranks_per_node = std::min(ranks, run.recovery.ranks_per_node.value_or(ranks));
+  ASSIGN_OR_RETURN(job.ranks_per_node, ranks_per_node(run, catalog, wish, ranks));
   const int needed = Slots{job.ranks_per_node}.count(job.layout);
-  job.nodes = wish.nodes.value_or(needed + run.spares.value_or(0));
+  // Spares are counted in GPUs, and a node is a spare as a whole.
+  const int spares = (run.spares.value_or(0) + job.ranks_per_node - 1) / job.ranks_per_node;
+  job.nodes = wish.nodes.value_or(needed + spares);
   if (job.nodes < needed) {
     return bad_input(fmt::format("--nodes {}: {} ranks, {} on a node, need {} nodes", job.nodes,
                                  ranks, job.ranks_per_node, needed));

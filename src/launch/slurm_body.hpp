@@ -78,6 +78,7 @@ on_node() {
     [ -n "$asked" ] || rest "the agent of node $node" "$code" "$began"
   done
   kill $(jobs -p) 2>/dev/null
+  rm -rf -- "${node_folder:?}/$SLURMD_NODENAME"   # it may be memory
   return 0
 }
 

@@ -15,6 +15,17 @@ namespace {
 // Until those that live have met anew: on one machine they need no more than moments.
 const Seconds regroup_patience_here = Seconds::of(10), regroup_patience_far = Seconds::of(60);
 
+// Ports to meet at: above those of most services, below those of outgoing connections. Trainings
+// that share a machine begin at others (FNV-1a of their folders).
+constexpr std::uint64_t meeting_ports_first = 16384, meeting_ports = 16384;
+std::uint64_t first_meeting_of(const std::string& folder) {
+  std::uint64_t hash = 0xcbf29ce484222325;
+  for (const char letter : folder) {
+    hash = (hash ^ static_cast<unsigned char>(letter)) * 0x100000001b3;
+  }
+  return hash % meeting_ports;
+}
+
 }  // namespace
 
 layout::Layout Supervisor::present_layout() const {
@@ -30,7 +41,10 @@ std::string Supervisor::meeting() const {
   }
   const NodeKnown& first = nodes_[static_cast<std::size_t>(roster_.nodes().front())];
   const std::string host = first.hello ? first.hello->address : "127.0.0.1";
-  return fmt::format("{}:{}", host, 20000 + (epoch_ * 97 + generation) % 20000);
+  const std::uint64_t number = first_meeting_of(job_.directory.folder) +
+                               static_cast<std::uint64_t>(epoch_) * 97 +
+                               static_cast<std::uint64_t>(generation);
+  return fmt::format("{}:{}", host, meeting_ports_first + number % meeting_ports);
 }
 
 wire::StartWorkers Supervisor::order_of(int slot, const policy::Start& start, bool joining) const {
@@ -88,8 +102,10 @@ void Supervisor::carry_out(const policy::Regroup& regroup) {
     return;
   }
   const std::set<policy::Node> occupied = roster_.occupied();
-  const std::vector<Roster::Moved> moved = roster_.regroup(
-      regroup.generation, with_replicas(job_.layout, regroup.replicas), regroup.nodes);
+  const layout::Layout layout = with_replicas(job_.layout, regroup.replicas);
+  const std::vector<policy::Node> nodes =
+      placed(policy_.shape(), regroup.nodes, layout, roster_.slots());
+  const std::vector<Roster::Moved> moved = roster_.regroup(regroup.generation, layout, nodes);
   watch_.begin(roster_.layout(), world_.clock.now());
   hang_.reset();
   wire::RegroupOrder order{.layout = layout_text(roster_.layout(), job_.micro_batch_said),
@@ -108,8 +124,8 @@ void Supervisor::carry_out(const policy::Regroup& regroup) {
     hub_.send(one.node, wire::RenameWorkers{before, regroup.generation, one.from, one.to});
   }
   for (const policy::Node node : left) hub_.send(node, wire::HaltWorkers{before, false});
-  for (std::size_t slot = 0; slot < regroup.nodes.size(); ++slot) {
-    const policy::Node node = regroup.nodes[slot];
+  for (std::size_t slot = 0; slot < nodes.size(); ++slot) {
+    const policy::Node node = nodes[slot];
     const bool joins =
         std::find(regroup.joining.begin(), regroup.joining.end(), node) != regroup.joining.end();
     if (joins) hub_.send(node, order_of(static_cast<int>(slot), starts_, true));

@@ -22,11 +22,13 @@ name = "job"
 [model]
 layers = 2
 hidden = 32
+ffn = 64
 vocab = 400
+attention = { heads = 4, kv_heads = 2, head_dim = 8 }
 [train]
-tokens = "1280 tokens"
+tokens = "960 tokens"
 sequence = 16
-batch = "8 sequences"
+batch = "6 sequences"
 precision = "fp32"
 [layout]
 dp = 3
