@@ -155,6 +155,7 @@ std::vector<Hub::Heard> Hub::work(Seconds wait) {
   const double wait_s = heard_.empty() ? wait.in_base() : 0;
   const int count = ::epoll_wait(poll_, events.data(), static_cast<int>(events.size()),
                                  static_cast<int>(wait_s * 1e3));
+  behind_ = count == std::ssize(events);
   for (int i = 0; i < count; ++i) {
     const std::uint64_t index = events[static_cast<std::size_t>(i)].data.u64;
     if (index == of_listener) {

@@ -44,6 +44,8 @@ class Hub {
   // Ends its connection: an agent that lives connects again and says hello.
   void disconnect(int node);
   bool connected(int node) const;
+  // More has come than the last work() has read: who seems silent may have spoken.
+  bool behind() const { return behind_; }
   const wire::Address& address() const { return listener_.address(); }
 
  private:
@@ -72,6 +74,7 @@ class Hub {
   std::vector<std::size_t> to_send_;  // connections
   std::vector<Heard> heard_;          // since the last work()
   Instant swept_{};
+  bool behind_ = false;
 };
 
 }  // namespace celere::launch

@@ -1,7 +1,9 @@
 #include "launch/layouts.hpp"
 
 #include <algorithm>
+#include <map>
 
+#include "base/check.hpp"
 #include "layout/place.hpp"
 
 namespace celere::launch {
@@ -35,6 +37,25 @@ policy::Shape shape_of(const layout::Layout& layout, const Slots& slots) {
   // Nothing is sharded over replicas: neither weights nor state nor experts.
   shape.replicas_whole = layout.zero_stage == 0 && layout.ep * layout.etp <= layout.tp * layout.cp;
   return shape;
+}
+
+std::vector<policy::Node> placed(const policy::Shape& shape, const std::vector<policy::Node>& nodes,
+                                 const layout::Layout& layout, const Slots& slots) {
+  const std::vector<int> wanted = shape_of(layout, slots).replica_of_slot;
+  if (shape.replica_of_slot == wanted) return nodes;
+  std::map<int, std::vector<policy::Node>> of_replica;
+  for (std::size_t slot = 0; slot < nodes.size(); ++slot) {
+    of_replica[shape.replica_of_slot.at(slot)].push_back(nodes[slot]);
+  }
+  std::map<int, std::size_t> taken;
+  std::vector<policy::Node> out;
+  for (const int replica : wanted) {
+    const std::vector<policy::Node>& those = of_replica[replica];
+    const std::size_t next = taken[replica]++;
+    CHECK_LT(next, those.size());
+    out.push_back(those[next]);
+  }
+  return out;
 }
 
 layout::Layout with_replicas(layout::Layout layout, int replicas) {

@@ -7,6 +7,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "layout/layout.hpp"
 #include "layout/legal.hpp"
@@ -25,6 +26,13 @@ struct Slots {
 };
 
 policy::Shape shape_of(const layout::Layout& layout, const Slots& slots);
+
+// The nodes of recovery's slots, of `shape`, in the order of the layout's. They differ where a
+// replica has joined: recovery adds its slots at the end, and a layout with stages far apart has
+// each of them behind the other replicas' of its stage. Slots of one replica keep their order.
+// REQUIRES: the shape of that layout, but for the order of its slots.
+std::vector<policy::Node> placed(const policy::Shape& shape, const std::vector<policy::Node>& nodes,
+                                 const layout::Layout& layout, const Slots& slots);
 
 // The layout that recovery means by a shape: that with its number of replicas.
 layout::Layout with_replicas(layout::Layout layout, int replicas);

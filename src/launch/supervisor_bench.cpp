@@ -171,12 +171,21 @@ class Agents {
     agent.channel->send(text);
     (void)agent.channel->work();
     if (agent.channel->wants_to_write()) (void)agent.channel->work();  // the first, once greeted
+    take(node);
   }
 
   void hear(int node) {
     Agent& agent = agents_[static_cast<std::size_t>(node)];
     if (!agent.channel) return;
     const bool alive = agent.channel->work().ok();
+    take(node);
+    if (!alive) agent.channel.reset();
+    // What was said before the other's greeting came.
+    if (agent.channel && agent.channel->wants_to_write()) (void)agent.channel->work();
+  }
+
+  void take(int node) {
+    Agent& agent = agents_[static_cast<std::size_t>(node)];
     while (agent.channel) {
       const std::optional<std::string> text = agent.channel->next();
       if (!text) break;
@@ -185,9 +194,6 @@ class Agents {
       CHECK(message.ok());
       obey(node, *message);
     }
-    if (!alive) agent.channel.reset();
-    // What was said before the other's greeting came.
-    if (agent.channel && agent.channel->wants_to_write()) (void)agent.channel->work();
   }
 
   void obey(int node, const wire::AgentMessage& order) {
@@ -336,6 +342,10 @@ class Training {
   void until(const Is& is) {
     const Instant end = clock_.now() + Seconds::of(is_long() ? 300 : 30);
     while (!is()) {
+      if (const auto ending = process_->ending()) {
+        std::fputs((written(*ending) + "\n").c_str(), stderr);
+        CHECK(false);
+      }
       CHECK(clock_.now() < end);
       agents_->work();
     }
