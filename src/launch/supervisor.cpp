@@ -109,7 +109,9 @@ void Supervisor::open() {
   }
   opened_ = true;
   if (goes_on && policy_.generation() > 0) {
-    roster_.start(policy_.generation(), present_layout(), policy_.nodes());
+    const layout::Layout layout = present_layout();
+    roster_.start(policy_.generation(), layout,
+                  placed(policy_.shape(), policy_.nodes(), layout, roster_.slots()));
     watch_.begin(roster_.layout(), world_.clock.now());
   }
   const auto committed = checkpoint::committed(world_.storage, job_.directory.checkpoints());
