@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <atomic>
 #include <functional>
 
 // Its header asks for Gloo's, which the torch wheel lacks; Debian's are older than the Gloo inside
@@ -97,6 +98,7 @@ struct Pending::Work {
   std::optional<Error> error;
   Watch* watch = nullptr;
   std::uint64_t sequence = 0;
+  std::shared_ptr<std::atomic<bool>> stuck;  // of its group
   // How it is waited for where it may be given up: in slices, or (from one rank to another) until
   // it is aborted. On a GPU nobody waits here at all.
   enum class Waits { plainly, in_slices, abortably } waits = Waits::plainly;
@@ -121,8 +123,17 @@ struct ProcessGroup::Journal {
   }
 };
 
+// One in which a collective was given up is never destroyed: Gloo would wait until that ends, which
+// with a rank that hangs, or whose node is gone without a word, is as long as its patience.
 struct ProcessGroup::Backend {
+  explicit Backend(c10::intrusive_ptr<c10d::Backend> made) : backend(std::move(made)) {}
+  Backend(const Backend&) = delete;
+  Backend& operator=(const Backend&) = delete;
+  ~Backend() {
+    if (*stuck) (void)backend.release();
+  }
   c10::intrusive_ptr<c10d::Backend> backend;
+  std::shared_ptr<std::atomic<bool>> stuck = std::make_shared<std::atomic<bool>>(false);
 };
 
 Result<Meeting> Meeting::at_file(const std::string& path, int processes) {
@@ -196,6 +207,7 @@ Status Pending::wait() {
       work_->leave();
       return Done{};
     }
+    if (work_->stuck != nullptr) *work_->stuck = true;
     work_->error = given_up();
   } catch (const std::exception& thrown) {
     work_->error = io_error("a collective", thrown);
@@ -222,7 +234,7 @@ Result<ProcessGroup> ProcessGroup::make(const Meeting& meeting, const Membership
         c10::make_intrusive<c10d::PrefixStore>(member.name, meeting.store_->store);
     store->setTimeout(milliseconds_of(member.patience));
     if (member.device == Device::cpu) {
-      group.backend_ = std::make_shared<Backend>(Backend{gloo_backend(store, member)});
+      group.backend_ = std::make_shared<Backend>(gloo_backend(store, member));
       if (member.shared_memory && member.interface == "lo") {
         const SharedMemory::Exchange by_store{
             .tell =
@@ -243,7 +255,7 @@ Result<ProcessGroup> ProcessGroup::make(const Meeting& meeting, const Membership
       return group;
     }
 #ifdef CELERE_CUDA
-    group.backend_ = std::make_shared<Backend>(Backend{nccl_backend(store, member)});
+    group.backend_ = std::make_shared<Backend>(nccl_backend(store, member));
     return group;
 #else
     return Error{ErrorCode::unsupported, doing + ": this build has no CUDA", {}};
@@ -259,6 +271,7 @@ Pending ProcessGroup::begin(const What& what, const Begin& begin) const {
   if (journal_ != nullptr) {
     work->watch = journal_->watch;
     work->sequence = journal_->enter(what);
+    work->stuck = backend_->stuck;
     using Waits = Pending::Work::Waits;
     const bool message =
         what.kind == wire::CollectiveKind::send || what.kind == wire::CollectiveKind::receive;
