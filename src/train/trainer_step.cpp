@@ -225,13 +225,8 @@ Result<std::optional<Trainer::Wishes>> Trainer::behind_step(const Until& until,
     phase(wire::RankPhase::validating);
     ASSIGN_OR_RETURN(metrics->loss_validation, validation_loss());
   }
-  const Result<Wishes> wishes = agree(until.stop, step_ == until.end || save_due(now));
-  if (!wishes.ok()) {
-    // The step was done all the same, and a next generation goes on behind it.
-    if (metrics != nullptr) world_.recorder.step(*metrics);
-    return wishes.error();
-  }
-  if (wishes->save) {
+  ASSIGN_OR_RETURN(const Wishes wishes, agree(until.stop, step_ == until.end || save_due(now)));
+  if (wishes.save) {
     const Instant before = world_.clock.now();
     ASSIGN_OR_RETURN(const bool saved, save_if_finite(bad));
     if (!saved) {
@@ -244,7 +239,7 @@ Result<std::optional<Trainer::Wishes>> Trainer::behind_step(const Until& until,
   }
   report_save();
   if (metrics != nullptr) world_.recorder.step(*metrics);
-  return std::optional(*wishes);
+  return std::optional(wishes);
 }
 
 Result<std::optional<Trainer::Wishes>> Trainer::advance(Feeder& feeder, const Until& until,
@@ -273,14 +268,20 @@ Result<std::optional<Trainer::Wishes>> Trainer::advance(Feeder& feeder, const Un
   phase(wire::RankPhase::computing);
   wire::StepMetrics metrics = metrics_of(*result, batch, whole, data);
   const std::int64_t every = setup_.run.check_every;
-  if (every > 0 && step_ % every == 0) {
-    ASSIGN_OR_RETURN(const bool clean, check(batch, bad));
-    if (!clean) {
-      world_.recorder.step(metrics);
-      return std::optional<Wishes>();
+  const auto what_follows = [&]() -> Result<std::optional<Wishes>> {
+    if (every > 0 && step_ % every == 0) {
+      ASSIGN_OR_RETURN(const bool clean, check(batch, bad));
+      if (!clean) {
+        world_.recorder.step(metrics);
+        return std::optional<Wishes>();
+      }
     }
-  }
-  return behind_step(until, &metrics, bad);
+    return behind_step(until, &metrics, bad);
+  };
+  Result<std::optional<Wishes>> wishes = what_follows();
+  // The step was done all the same, and a next generation goes on behind it.
+  if (!wishes.ok()) world_.recorder.step(metrics);
+  return wishes;
 }
 
 }  // namespace celere::train
