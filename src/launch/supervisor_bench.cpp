@@ -108,6 +108,10 @@ class Agents {
   void connect(int node) {
     Agent& agent = agents_[static_cast<std::size_t>(node)];
     auto channel = wire::Channel::connect(secret_, address_);
+    // Thousands at once are more than wait at a door.
+    for (int i = 0; i < 30 && !channel.ok(); ++i) {
+      channel = wire::Channel::connect(secret_, address_);
+    }
     CHECK(channel.ok());
     agent.channel = *std::move(channel);
     epoll_event event{.events = EPOLLIN, .data = {.u64 = static_cast<std::uint64_t>(node)}};
@@ -131,8 +135,8 @@ class Agents {
     const auto nodes = static_cast<std::int64_t>(agents_.size());
     const auto due = static_cast<std::int64_t>(now_s * static_cast<double>(nodes));
     // One that comes late beats late, and not twice.
-    for (beats_ = std::max(beats_, due - nodes); beats_ < due; ++beats_) {
-      beat(static_cast<int>(beats_ % nodes));
+    for (due_ = std::max(due_, due - nodes); due_ < due; ++due_) {
+      beat(static_cast<int>(due_ % nodes));
     }
   }
 
@@ -152,8 +156,8 @@ class Agents {
   // Nodes that were told to start the newest generation, and which that is.
   int started() const { return started_; }
   std::int64_t generation() const { return generation_; }
-  // Both ways.
-  Traffic up, down;
+  // Both ways; beats, which time brings, by themselves.
+  Traffic up, down, beats;
 
  private:
   struct Agent {
@@ -167,7 +171,7 @@ class Agents {
     Agent& agent = agents_[static_cast<std::size_t>(node)];
     if (!agent.channel || agent.silent) return;
     const std::string text = written_json(message);
-    up.count(text.size());
+    (std::holds_alternative<wire::AgentBeat>(message) ? beats : up).count(text.size());
     agent.channel->send(text);
     (void)agent.channel->work();
     if (agent.channel->wants_to_write()) (void)agent.channel->work();  // the first, once greeted
@@ -251,7 +255,7 @@ class Agents {
   SystemClock clock_;
   Instant began_{};
   std::vector<Agent> agents_;
-  std::int64_t beats_ = 0, generation_ = 0;
+  std::int64_t due_ = 0, generation_ = 0;
   int started_ = 0;
 };
 
@@ -374,15 +378,15 @@ void holds(benchmark::State& state) {
     training.go_on(pause);
 
     const Seconds cpu = training.cpu_time();
-    const Traffic before = agents.up;
+    const Traffic before = agents.beats;
     Instant began = training.now();
     training.go_on(steady);
     const double time_s = (training.now() - began).in_base();
     state.counters["cpu_share"] = (training.cpu_time() - cpu).in_base() / time_s;
     state.counters["beats_per_s"] =
-        static_cast<double>(agents.up.messages - before.messages) / time_s;
+        static_cast<double>(agents.beats.messages - before.messages) / time_s;
     state.counters["heard_mb_per_s"] =
-        static_cast<double>(agents.up.bytes - before.bytes) / time_s * 1e-6;
+        static_cast<double>(agents.beats.bytes - before.bytes) / time_s * 1e-6;
     state.counters["rss_mib"] = training.resident_mib();
 
     began = training.now();
@@ -414,7 +418,8 @@ BENCHMARK(holds)
     ->Iterations(1)
     ->Unit(benchmark::kSecond);
 
-// All that is said until the last worker was ordered to start. It must grow as n log n at most.
+// All that is said, but for beats, until the last worker was ordered to start. It must grow as n
+// log n at most.
 void start_up(benchmark::State& state) {
   const std::vector<int> sizes =
       is_long() ? std::vector{1000, 10000, 100000} : std::vector{64, 128, 256};
@@ -432,8 +437,7 @@ void start_up(benchmark::State& state) {
       state.counters["bytes" + at] = bytes;
       state.counters["bytes_per_n_log_n" + at] = share;
       state.counters["start_s" + at] = time.in_base();
-      // Twice for the beats that fall into a longer start.
-      CHECK(share_before == 0 || share < 2 * share_before);
+      CHECK(share_before == 0 || share < 1.1 * share_before);
       share_before = share;
     }
   }
