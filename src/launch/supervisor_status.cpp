@@ -2,7 +2,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <numeric>
 
+#include "launch/standing_out.hpp"
 #include "launch/supervisor.hpp"
 #include "wire/status.hpp"
 
@@ -11,6 +13,7 @@ namespace {
 
 constexpr std::size_t shown_max = 64;  // nodes and ranks, of a large training
 constexpr std::size_t events_max = 8;
+const Seconds unheard_min = Seconds::of(2);  // of a node that is worth a look
 
 std::string name_of(policy::Phase phase) {
   switch (phase) {
@@ -60,14 +63,23 @@ wire::RankStatus status_of(std::int64_t rank, const RankKnown& known) {
 
 std::vector<wire::NodeStatus> Supervisor::status_of_nodes(Instant now) const {
   std::vector<wire::NodeStatus> out;
-  for (int node = 0; node < job_.nodes && out.size() < shown_max; ++node) {
+  const auto is_well = [&](int node) {
+    const NodeKnown& known = nodes_[static_cast<std::size_t>(node)];
+    return known.joined && !policy_.is_drained(node) && now - known.heard < unheard_min;
+  };
+  // Of very many those that are not well, then the first.
+  std::vector<int> shown(nodes_.size());
+  std::iota(shown.begin(), shown.end(), 0);
+  std::stable_partition(shown.begin(), shown.end(), [&](int node) { return !is_well(node); });
+  shown.resize(std::min(shown.size(), shown_max));
+  std::sort(shown.begin(), shown.end());
+  for (const int node : shown) {
     const NodeKnown& known = nodes_[static_cast<std::size_t>(node)];
     wire::NodeStatus one{.node = node,
                          .host = known.hello ? known.hello->host : "",
                          .state = {},
                          .failures = policy_.failures_of(node)};
-    const auto& slots = roster_.nodes();
-    const bool works = std::find(slots.begin(), slots.end(), node) != slots.end();
+    const bool works = !roster_.ranks_of(node).empty();
     one.state = !known.joined              ? "gone"
                 : policy_.is_drained(node) ? "drained"
                 : works                    ? "training"
@@ -85,8 +97,8 @@ std::vector<wire::RankStatus> Supervisor::status_of_ranks() const {
     if (rank.compute_time_s) times.push_back(*rank.compute_time_s);
   }
   const double middle = median(times);
-  for (std::size_t rank = 0; rank < roster_.ranks().size() && out.size() < shown_max; ++rank) {
-    out.push_back(status_of(static_cast<std::int64_t>(rank), roster_.ranks()[rank]));
+  for (const std::int64_t rank : standing_out(roster_.ranks(), shown_max)) {
+    out.push_back(status_of(rank, roster_.ranks()[static_cast<std::size_t>(rank)]));
     if (out.back().compute_time_s && middle > 0) {
       out.back().slow_factor = *out.back().compute_time_s / middle;
     }
