@@ -18,7 +18,7 @@ struct Flags {
   std::string node_folder;
   std::int64_t stop_after = -1, seed = 1;
   int nodes = 0, threads = 0;
-  bool agents_elsewhere = false;
+  bool agents_elsewhere = false, clear_nodes = false;
 };
 
 Result<launch::Job> job_of(const Flags& flags, const Common& common, const Files& files) {
@@ -38,6 +38,7 @@ Result<launch::Job> job_of(const Flags& flags, const Common& common, const Files
   if (flags.nodes > 0) wish.nodes = flags.nodes;
   ASSIGN_OR_RETURN(launch::Job job, make_job(run, spec::Catalog(files, folders), wish));
   job.interface = flags.interface;
+  job.clear_nodes = flags.clear_nodes;
   return job;
 }
 
@@ -123,6 +124,7 @@ void add_supervise(CLI::App& app, Common& common) {
   verb->add_option("--seed", flags->seed, "of the faults");
   verb->add_flag("--agents-elsewhere", flags->agents_elsewhere,
                  "agents come by themselves, on other machines; none are started here");
+  verb->add_flag("--clear-nodes", flags->clear_nodes, "nodes that were drained may work again");
   verb->add_option("--address", flags->address, "of this machine, where agents find us");
   verb->add_option("--interface", flags->interface, "by which ranks reach each other");
   verb->add_option("--node-folder", flags->node_folder,

@@ -28,7 +28,7 @@ namespace {
 
 struct Flags {
   std::string run, runs = "runs", layout, faults;
-  bool oversubscribe = false, resume = false;
+  bool oversubscribe = false, resume = false, clear_nodes = false;
   int threads = 0, nodes = 0;
   std::int64_t stop_after = -1;
   std::optional<std::int64_t> seed;
@@ -108,6 +108,7 @@ std::vector<std::string> arguments_of(const Flags& flags, const Prepared& prepar
   add("--corpus", prepared.corpus);
   add("--node-folder", node_folder(prepared.directory));
   if (!flags.layout.empty()) add("--layout", flags.layout);
+  if (flags.clear_nodes) out.emplace_back("--clear-nodes");
   if (flags.nodes > 0) add("--nodes", std::to_string(flags.nodes));
   if (flags.threads > 0) add("--threads", std::to_string(flags.threads));
   if (flags.stop_after >= 0) add("--stop-after", std::to_string(flags.stop_after));
@@ -274,6 +275,9 @@ void add_train(CLI::App& app, Common& common) {
   verb->add_flag("--resume", flags->resume,
                  "go on from a checkpoint, and refuse where there is none (without it: go on where "
                  "there is one, else begin)");
+  verb->add_flag("--clear-nodes", flags->clear_nodes,
+                 "nodes that were drained (a check found them wrong, or they failed often) may work "
+                 "again");
   verb->add_option("--faults", flags->faults,
                    "do the faults of this scenario on purpose (docs/scenario.md)");
   verb->add_option("--seed", flags->seed, "draw the faults with it (default: the scenario's)");

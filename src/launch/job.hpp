@@ -25,6 +25,7 @@ struct Job {
   int nodes = 1;                              // spares among them
   int threads = 1;                            // of each rank
   std::vector<std::string> worker_arguments;  // "train", "--corpus", ...: of every generation
+  bool clear_nodes = false;  // drained ones may work again: a person says so
   bool memory_copy = false;                   // of checkpoints, in the memory of nodes
   bool one_machine = true;                    // ranks meet at a file, else at rank 0's address
   std::string interface = "lo";               // by which they reach each other

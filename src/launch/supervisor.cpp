@@ -129,6 +129,9 @@ void Supervisor::open() {
       feed(policy::NodeGone{node});  // a memory from before believes that it is there
     }
   }
+  for (int node = 0; job_.clear_nodes && node < job_.nodes; ++node) {
+    feed(policy::NodeCleared{node});
+  }
   carry_out_all(policy_.begin(world_.clock.wall()));
   // Of a generation that should live and does so only in part, one has failed.
   const bool in_part = alive(roster_.generation()) == Alive::some;
