@@ -9,6 +9,12 @@
 #include "wire/worker_exit.hpp"
 
 namespace celere::launch {
+namespace {
+
+const Seconds answers_apart = Seconds::of(0.3);
+constexpr std::size_t seen_told_max = 64;  // the absent ones first: each has a stack
+
+}  // namespace
 
 void Supervisor::hear(const Hub::Heard& heard) {
   NodeKnown& known = nodes_[static_cast<std::size_t>(heard.node)];
@@ -171,12 +177,17 @@ void Supervisor::hear(int node, const wire::WorkerEnded& ended) {
 }
 
 void Supervisor::hear(int /*node*/, const wire::RankSeen& seen) {
-  if (hang_ && seen.generation == roster_.generation()) hang_->seen.push_back(seen);
+  if (!hang_ || seen.generation != roster_.generation()) return;
+  hang_->seen.push_back(seen);
+  // Of a hundred thousand the answers take their time: while they come, and no longer.
+  const bool all = std::ssize(hang_->seen) >= std::ssize(roster_.ranks());
+  const Instant now = world_.clock.now();
+  hang_->until = all ? now : std::max(hang_->until, now + answers_apart);
 }
 
 // Says who did not arrive, at what, and what each was doing.
 void Supervisor::judge_hang() {
-  const std::vector<wire::RankSeen> seen = std::exchange(hang_->seen, {});
+  std::vector<wire::RankSeen> seen = std::exchange(hang_->seen, {});
   hang_.reset();
   const Instant now = world_.clock.now();
   const Absent absent = absent_of(seen, roster_.layout().ranks());
@@ -185,6 +196,10 @@ void Supervisor::judge_hang() {
                          {"waited_s", watch_.waited(now).in_base()},
                          {"absent_ranks", absent.text},
                          {"collective", absent.collective}});
+  std::stable_partition(seen.begin(), seen.end(), [&](const wire::RankSeen& rank) {
+    return std::binary_search(absent.ranks.begin(), absent.ranks.end(), rank.rank);
+  });
+  if (seen.size() > seen_told_max) seen.resize(seen_told_max);
   for (const wire::RankSeen& rank : seen) {
     journal_.tell("rank_seen", {{"rank", rank.rank},
                                 {"process", rank.process},
