@@ -3,9 +3,9 @@
 // are played by this process over loopback, one connection a node, a beat a second from each.
 //
 // Sketch, at 100,000 ranks on 12,500 nodes: a beat of 8 ranks is 2 KB of JSON, so 26 MB/s come. To
-// seal one (BLAKE2b) takes 6 us, to read it 8 us (wire/beat_text.hpp; 136 us by the general reader),
-// to receive it some 3 us: a fifth of a core. A start is one message of 0.5 KB to each node. A node
-// is taken for gone after 5 s without its connection, or without a beat on it.
+// seal one (BLAKE2b) takes 6 us, to read it 8 us (wire/beat_text.hpp; 136 us by the general
+// reader), to receive it some 3 us: a fifth of a core. A start is one message of 0.5 KB to each
+// node. A node is taken for gone after 5 s without its connection, or without a beat on it.
 //
 // 64 to 256 ranks as a test; 1,000 to 100,000 where CELERE_BENCH_LONG is set.
 #include <benchmark/benchmark.h>
