@@ -55,7 +55,8 @@ rest() {
 # HOW OFTEN. With --no-kill a job outlives the node that this file runs on, to do nothing for ever.
 watch_batch_node() {
   local left
-  while sleep "$1"; do
+  trap 'kill $!; exit' TERM   # a sleep that is left behind holds up the end of the step
+  while sleep "$1" & wait $!; do
     left=$(squeue -h -j "$SLURM_JOB_ID" -o %N) && [ -n "$left" ] || continue
     scontrol show hostnames "$left" | grep -qxF -- "$batch_node" ||
       queue_again "its first node, $batch_node, is gone"
@@ -114,7 +115,9 @@ supervise() {
   here=$(address)
   while true; do
     began=$SECONDS
-    "$celere" "${supervisor[@]}" --address "$here" --interface "$interface" </dev/null &
+    # Its steps stand in metrics.jsonl already.
+    "$celere" "${supervisor[@]}" --address "$here" --interface "$interface" </dev/null \
+      > >(exec grep --line-buffered -v '^{"kind":"step"') &
     supervisor_id=$!
     [ -z "$asked" ] || kill -s TERM "$supervisor_id" 2>/dev/null
     while kill -0 "$supervisor_id" 2>/dev/null; do   # a signal to us ends a wait
@@ -146,6 +149,7 @@ for _ in {1..10}; do   # who was told to leave leaves
   kill -0 "$agents_id" 2>/dev/null || break
   sleep 1
 done
+kill $(jobs -p) 2>/dev/null
 exit "$code"
 )bash";
 

@@ -123,17 +123,12 @@ class SlurmFileTest : public testing::Test {
     EXPECT_TRUE(files_->write(folder_ / "job.sh", *text).ok());
     stub(job.program, celere_stub);
     Command command;
-    command.program = "env";
-    command.arguments = {"-i",
-                         "STUB=" + folder_.path(),
-                         "PATH=" + bin_ + ":/usr/bin:/bin",
-                         "SLURM_JOB_ID=17",
-                         "SLURM_JOB_NODELIST=n[0-2]",
-                         "SLURMD_NODENAME=n0",
-                         "SLURM_JOB_NUM_NODES=3",
-                         "CELERE_SLURM_WATCH_S=1",
-                         "bash",
-                         folder_ / "job.sh"};
+    command.program = "bash";
+    command.arguments = {folder_ / "job.sh"};
+    command.environment = {"STUB=" + folder_.path(), "PATH=" + bin_ + ":/usr/bin:/bin",
+                           "SLURM_JOB_ID=17",        "SLURM_JOB_NODELIST=n[0-2]",
+                           "SLURMD_NODENAME=n0",     "SLURM_JOB_NUM_NODES=3",
+                           "CELERE_SLURM_WATCH_S=1"};
     command.output.kind = command.errors.kind = Output::Kind::file;
     command.output.path = command.errors.path = folder_ / "out.txt";
     auto process = processes_->start(command);

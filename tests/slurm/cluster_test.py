@@ -85,6 +85,7 @@ class TestCluster(unittest.TestCase):
         self.submit("--nodes=3", "--ntasks-per-node=1", "--requeue")
         self.until_tasks(3)
         self.cluster.kill_node("n1")
+        self.cluster.say_down("n1")
         self.start_again_now()
         self.until_tasks(6)
         self.go.touch()
@@ -92,14 +93,6 @@ class TestCluster(unittest.TestCase):
         self.assertEqual(self.lines("start"), ["start 0 n0 n1 n2", "start 1 n0 n2 n3"])
         self.cluster.start_node("n1")
         self.cluster.until("n1 is back", lambda: self.cluster.states()["n1"] == "IDLE")
-
-    def test_a_notice_comes_before_the_time_limit(self):
-        self.submit("--nodes=1", "--time=1", "--signal=B:TERM@50")
-        self.until_tasks(1)
-        self.cluster.until("the notice came", lambda: self.lines("TERM"))
-        self.assertIn(self.lines("TERM")[0], ["TERM SIGNALING", "TERM RUNNING"])
-        self.go.touch()
-        self.cluster.wait_for_job(self.job, ["COMPLETED"])
 
     def test_preemption_gives_notice_and_the_job_comes_back(self):
         self.submit("--nodes=4", "--ntasks-per-node=1", "--requeue", "--signal=B:TERM@50",

@@ -10,6 +10,7 @@ import pathlib
 import shlex
 import signal
 import sys
+import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "tools" / "slurm"))
@@ -45,7 +46,8 @@ name = "facts"
 kind = "text"
 files = ["FOLDER/facts.txt"]
 """
-# `supervise` ends with 0 as soon as there is a file `go`, and with 3 a second after SIGTERM; so does `agent`, with 0.
+# `supervise` ends with 0 as soon as there is a file `go`, and with 3 half a second after SIGTERM, and tells the agents to leave.
+# They do, with 0; and half a second after SIGTERM.
 STUB = """#!/usr/bin/env python3
 import os, pathlib, signal, sys, time
 folder, who, terms = pathlib.Path(__file__).parent, sys.argv[1], []
@@ -56,9 +58,12 @@ signal.signal(signal.SIGTERM, lambda *_: (terms.append(time.monotonic()), say("T
 say("start")
 for _ in range(3000):
     time.sleep(0.1)
-    if terms and time.monotonic() > terms[0] + 1:
-        sys.exit(3 if who == "supervise" else 0)
-    if (folder / "go").exists():
+    if terms and time.monotonic() > terms[0] + 0.5:
+        if who == "agent":
+            sys.exit(0)
+        (folder / "left").touch()
+        sys.exit(3)
+    if (folder / "go").exists() or (who == "agent" and (folder / "left").exists()):
         sys.exit(0)
 """
 STARTED = 5   # agents on four nodes, and the supervisor
@@ -74,7 +79,7 @@ class TestJob(unittest.TestCase):
         (folder / "run.toml").write_text(RUN.replace("FOLDER", str(folder)))
         cls.text = job_text.written(celere, folder / "run.toml", folder, "--nodes", "4")
 
-    def submit(self, *directives, nodes="4"):
+    def submit(self, *directives, nodes="4", watch="20"):
         """Started, in a folder whose name is hard to quote. On four nodes, though it would start on three: Slurm's main scheduler
         sometimes gives the least number where more are idle, its backfill scheduler gives all."""
         self.folder = pathlib.Path(self.cluster.folder) / f"it's \"{self.id().rpartition('.')[2]}\" #1 $HOME"
@@ -87,7 +92,7 @@ class TestJob(unittest.TestCase):
         text = job_text.with_directives(text, f'--output="{log}"', f"--nodes={nodes}", *directives)
         (self.folder / "job.sh").write_text(text)
         self.job = self.cluster.run(["sbatch", "--parsable", self.folder / "job.sh"],
-                                    env={"CELERE_SLURM_WATCH_S": "2"}).stdout.strip()
+                                    env={"CELERE_SLURM_WATCH_S": watch}).stdout.strip()
         self.addCleanup(self.until_idle)
         self.cluster.wait_for_job(self.job, ["RUNNING"])
         self.until_started(1 + int(self.cluster.job(self.job)["NumNodes"]))
@@ -119,7 +124,9 @@ class TestJob(unittest.TestCase):
     def test_ends_with_the_supervisors_code(self):
         self.submit()
         self.go()
+        began = time.monotonic()
         self.assertEqual(self.ends("COMPLETED", "FAILED"), "0:0")
+        self.assertLess(time.monotonic() - began, 9, "something of it stayed behind: Slurm had to end it")
         agents = sorted((line[2], line[5]) for line in self.said("start", "agent"))
         self.assertEqual(agents, [("n0", "0"), ("n1", "1"), ("n2", "2"), ("n3", "3")])
         self.assertEqual(len(self.said("start", "supervise")), 1)
@@ -127,15 +134,16 @@ class TestJob(unittest.TestCase):
     def test_a_node_dies_and_nobody_else_notices(self):
         self.submit()
         self.cluster.kill_node("n1")
-        self.cluster.until("n1 is down", lambda: self.cluster.states()["n1"] == "DOWN")
+        self.cluster.say_down("n1")
         self.go()
         self.assertEqual(self.ends("COMPLETED", "FAILED"), "0:0")
         self.assertEqual((len(self.said("start")), len(self.said("TERM"))), (STARTED, 0))
 
     def test_its_first_node_dies_and_it_starts_again_on_the_others(self):
-        self.submit(nodes="3-4")
+        self.submit(nodes="3-4", watch="1")
         before = len(self.said("start", "agent"))
         self.cluster.kill_node(first := self.said("start", "supervise")[0][2])
+        self.cluster.say_down(first)
         self.ends("PENDING")
         self.cluster.run(["scontrol", "update", f"JobId={self.job}", "StartTime=now"])
         self.until_started(before + 1 + 4)

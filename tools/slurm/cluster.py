@@ -242,6 +242,10 @@ class Cluster:
         shutil.rmtree(f"{self.folder}/spool/{name}", ignore_errors=True)
         os.mkdir(f"{self.folder}/spool/{name}")
 
+    def say_down(self, name):
+        """Slurm notices that a node is dead some ten seconds later, or at once when it is told."""
+        self.run(["scontrol", "update", f"NodeName={name}", "State=DOWN", "Reason=dead"])
+
     def run(self, command, **settings):
         """A client of Slurm; fails where that fails."""
         settings = {"check": True, "text": True, "capture_output": True, "timeout": 120, **settings}
