@@ -21,11 +21,11 @@ struct Flags {
   bool agents_elsewhere = false, clear_nodes = false;
 };
 
-Result<launch::Job> job_of(const Flags& flags, const Common& common, const Files& files) {
+Result<launch::Job> job_of(const Flags& flags, const std::vector<std::string>& folders,
+                           const spec::Catalog& catalog, const Files& files) {
   const wire::RunDirectory directory{flags.directory};
   ASSIGN_OR_RETURN(const std::string content, files.read(directory.run_file()));
   ASSIGN_OR_RETURN(const spec::Run run, spec::parse_run(content, directory.run_file()));
-  const std::vector<std::string> folders = catalog_folders(common);
   launch::JobWish wish{.directory = directory,
                        .corpus = flags.corpus,
                        .layout = flags.layout,
@@ -36,7 +36,8 @@ Result<launch::Job> job_of(const Flags& flags, const Common& common, const Files
                        .cores = static_cast<int>(std::thread::hardware_concurrency()),
                        .one_machine = !flags.agents_elsewhere};
   if (flags.nodes > 0) wish.nodes = flags.nodes;
-  ASSIGN_OR_RETURN(launch::Job job, make_job(run, spec::Catalog(files, folders), wish));
+  ASSIGN_OR_RETURN(launch::Job job, make_job(run, catalog, wish));
+  job.plan = launch::planner_of(run, catalog);
   job.interface = flags.interface;
   job.clear_nodes = flags.clear_nodes;
   return job;
@@ -65,7 +66,9 @@ Result<launch::Ended> supervise(const Flags& flags, const Common& common) {
   const std::unique_ptr<Processes> processes = local_processes();
   const std::unique_ptr<checkpoint::Storage> storage = checkpoint::local_storage();
   SystemClock clock;
-  ASSIGN_OR_RETURN(launch::Job job, job_of(flags, common, *files));
+  const std::vector<std::string> folders = catalog_folders(common);
+  const spec::Catalog catalog(*files, folders);
+  ASSIGN_OR_RETURN(launch::Job job, job_of(flags, folders, catalog, *files));
   ASSIGN_OR_RETURN(const wire::RunLock lock, wire::RunLock::take(job.directory));
   ASSIGN_OR_RETURN(const wire::Secret secret, wire::Secret::at(job.directory.folder + "/secret"));
   std::unique_ptr<launch::FaultMaker> faults;

@@ -4,7 +4,9 @@
 
 #include <algorithm>
 
+#include "base/thread_pool.hpp"
 #include "launch/layouts.hpp"
+#include "plan/planner.hpp"
 #include "spec/layout_shape.hpp"
 #include "spec/layout_wish.hpp"
 #include "spec/scaled_model.hpp"
@@ -57,6 +59,23 @@ Result<int> ranks_per_node(const spec::Run& run, const spec::Catalog& catalog, c
 }
 
 }  // namespace
+
+std::function<std::optional<layout::Layout>(int gpus)> planner_of(const spec::Run& run,
+                                                                  const spec::Catalog& catalog) {
+  return [run, &catalog](int gpus) -> std::optional<layout::Layout> {
+    spec::Run fewer = run;
+    fewer.gpus = gpus;
+    fewer.layout = {};
+    fewer.spares = 0;
+    ThreadPool threads(0);
+    const auto plan = plan::make_plan(std::move(fewer), catalog, {}, threads);
+    if (!plan.ok()) return std::nullopt;
+    for (const plan::Outcome& outcome : (*plan)->answer.best) {
+      if (!layout::untrained(outcome.layout)) return outcome.layout;
+    }
+    return std::nullopt;
+  };
+}
 
 Result<Job> make_job(const spec::Run& run, const spec::Catalog& catalog, const JobWish& wish) {
   Job job;

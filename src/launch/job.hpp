@@ -1,6 +1,7 @@
 // What a supervised training is, from its run file and the flags beside it.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -25,10 +26,12 @@ struct Job {
   int nodes = 1;                              // spares among them
   int threads = 1;                            // of each rank
   std::vector<std::string> worker_arguments;  // "train", "--corpus", ...: of every generation
-  bool clear_nodes = false;  // drained ones may work again: a person says so
-  bool memory_copy = false;                   // of checkpoints, in the memory of nodes
-  bool one_machine = true;                    // ranks meet at a file, else at rank 0's address
-  std::string interface = "lo";               // by which they reach each other
+  // The layout that the planner finds best for at most so many GPUs; nothing where there is none.
+  std::function<std::optional<layout::Layout>(int gpus)> plan;
+  bool clear_nodes = false;      // drained ones may work again: a person says so
+  bool memory_copy = false;      // of checkpoints, in the memory of nodes
+  bool one_machine = true;       // ranks meet at a file, else at rank 0's address
+  std::string interface = "lo";  // by which they reach each other
   policy::Settings settings;
   WatchOptions watch;
 };
@@ -44,6 +47,11 @@ struct JobWish {
   int cores = 1;  // of a machine
   bool one_machine = true;
 };
+
+// What the planner says of this run on fewer GPUs of its cluster, whatever its file fixes of the
+// layout; of those that are trained here. `catalog` must outlive it.
+std::function<std::optional<layout::Layout>(int gpus)> planner_of(const spec::Run& run,
+                                                                  const spec::Catalog& catalog);
 
 // Errors: bad_input by file and key, or flag: no such layout, too few nodes for its ranks; those of
 // the model.

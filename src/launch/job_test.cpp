@@ -123,5 +123,26 @@ TEST(Job, what_cannot_be_trained_is_refused_where_it_was_said) {
               "--nodes 1: 4 ranks, 2 on a node, need 2 nodes");
 }
 
+// tp = 4 fits no node of 2 GPUs: the planner, which may choose any layout, finds one that does, and
+// the greatest it is asked for has at most so many ranks.
+TEST(Job, the_planner_finds_a_layout_where_no_replica_fits) {
+  const std::string text =
+      "[run]\nname = \"x\"\n[model]\nuse = \"gpt2-124m\"\n[train]\ntokens = \"1 G tokens\"\n"
+      "sequence = 1024\nbatch = \"32 sequences\"\nprecision = \"bf16\"\n[cluster]\n"
+      "use = \"eos-h100\"\n[layout]\ntp = 4\n";
+  const auto run = spec::parse_run(text, "x.toml");
+  ASSERT_TRUE(run.ok()) << run.error().text();
+  const auto no_files = memory_files();
+  const spec::Catalog catalog(*no_files, {});
+  const auto plan = planner_of(*run, catalog);
+  for (const int gpus : {1, 2, 8}) {
+    const auto layout = plan(gpus);
+    ASSERT_TRUE(layout) << gpus;
+    EXPECT_LE(layout->ranks(), gpus);
+    EXPECT_FALSE(layout::untrained(*layout));
+  }
+  EXPECT_NE(plan(2)->tp, 4);
+}
+
 }  // namespace
 }  // namespace celere::launch

@@ -5,6 +5,7 @@
 
 #include "base/check.hpp"
 #include "layout/place.hpp"
+#include "spec/layout_wish.hpp"
 
 namespace celere::launch {
 namespace {
@@ -74,6 +75,15 @@ std::string layout_text(const layout::Layout& layout, bool with_micro_batch) {
     text.erase(begin, text.find(',', begin + 1) - begin);
   }
   return text;
+}
+
+std::string written(const Family& family) {
+  return layout_text(family.layout, family.micro_batch_said);
+}
+
+Result<Family> parse_family(std::string_view text) {
+  ASSIGN_OR_RETURN(const spec::LayoutWish wish, spec::parse_layout_text(text));
+  return Family{spec::layout_of(wish), wish.micro_batch.has_value()};
 }
 
 std::optional<layout::Layout> fitting(const layout::Layout& full, const layout::Shape& counts,

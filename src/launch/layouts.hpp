@@ -7,8 +7,10 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "base/result.hpp"
 #include "layout/layout.hpp"
 #include "layout/legal.hpp"
 #include "policy/recovery.hpp"
@@ -41,6 +43,17 @@ layout::Layout with_replicas(layout::Layout layout, int replicas);
 // where not one replica fits. `counts`: of the model and the run (spec/layout_shape.hpp).
 std::optional<layout::Layout> fitting(const layout::Layout& full, const layout::Shape& counts,
                                       const Slots& slots, int nodes);
+
+// A layout and those that differ from it in the number of replicas alone: what a shape of the
+// policy means.
+struct Family {
+  layout::Layout layout;
+  bool micro_batch_said = false;  // else workers choose it, by the layout
+  friend bool operator==(const Family&, const Family&) = default;
+};
+// One line, and back. Errors: bad_input.
+std::string written(const Family& family);
+Result<Family> parse_family(std::string_view text);
 
 // As --layout takes it; without micro-batch where workers are to choose it.
 std::string layout_text(const layout::Layout& layout, bool with_micro_batch);

@@ -127,5 +127,22 @@ TEST(LayoutText, is_read_back) {
   }
 }
 
+// A line of recovery.json, and back: whether workers choose the micro-batch is part of it.
+TEST(Family, goes_through_text) {
+  layout::Layout layout;
+  layout.dp = 4;
+  layout.tp = 2;
+  layout.zero_stage = 1;
+  layout.micro_batch = 2;
+  const Family said{layout, true};
+  const auto again = parse_family(written(said));
+  ASSERT_TRUE(again.ok()) << again.error().text();
+  EXPECT_EQ(*again, said);
+  layout.micro_batch = 1;
+  const Family chosen{layout, false};
+  EXPECT_EQ(*parse_family(written(chosen)), chosen);
+  EXPECT_FALSE(parse_family("tp=two").ok());
+}
+
 }  // namespace
 }  // namespace celere::launch

@@ -9,6 +9,7 @@
 #include "checkpoint/retention.hpp"
 #include "launch/decision_event.hpp"
 #include "launch/fault_maker.hpp"
+#include "launch/recovery_memory.hpp"
 #include "launch/supervisor_place.hpp"
 #include "launch/worker_message.hpp"
 
@@ -20,21 +21,29 @@ const Seconds look_patience = Seconds::of(0.8);  // for what ranks were seen to 
 const Seconds open_patience = Seconds::of(3);    // for agents that lived before us
 const Seconds leave_patience = Seconds::of(2);   // for what is still to be sent at the end
 
-std::string memory_file(const wire::RunDirectory& directory) {
-  return directory.folder + "/recovery.json";
-}
+struct Recovered {
+  policy::Recovery policy;
+  Family present, planned;
+  std::string forgotten;  // why what was decided before is; empty: nothing is
+};
 
-policy::Recovery policy_of(const Files& files, const Job& job, std::string& forgotten) {
+Recovered recovered(const Files& files, const Job& job) {
   const policy::Shape shape = shape_of(job.layout, {job.ranks_per_node});
-  const Result<std::string> memory = files.read(memory_file(job.directory));
-  if (memory.ok()) {
-    const std::string_view line = std::string_view(*memory).substr(0, memory->find('\n'));
-    Result<policy::Recovery> before = policy::Recovery::from_state(job.settings, shape, line);
-    // Of another layout, or damaged: what was decided then is forgotten, and that is said.
-    if (before.ok()) return *std::move(before);
-    forgotten = before.error().message;
+  const Family full{job.layout, job.micro_batch_said};
+  Recovered out{policy::Recovery(job.settings, shape), full, full, {}};
+  const Result<RecoveryMemory> memory = read_recovery(files, job.directory);
+  if (!memory.ok()) {
+    if (memory.error().code != ErrorCode::not_found) out.forgotten = memory.error().message;
+    return out;
   }
-  return policy::Recovery(job.settings, shape);
+  Result<policy::Recovery> before =
+      policy::Recovery::from_state(job.settings, shape, memory->state);
+  // Of another layout, or damaged: what was decided then is forgotten, and that is said.
+  if (!before.ok()) {
+    out.forgotten = before.error().message;
+    return out;
+  }
+  return {*std::move(before), memory->present, memory->planned, {}};
 }
 
 }  // namespace
@@ -57,10 +66,9 @@ Result<std::unique_ptr<Supervisor>> Supervisor::make(const SupervisorWorld& worl
                                                      const wire::Secret& secret,
                                                      const wire::Address& address,
                                                      Journal::Say say) {
-  const Result<SupervisorPlace> before = read_supervisor(world.files, job.directory);
-  const std::int64_t epoch = before.ok() ? before->epoch + 1 : 1;
-  std::string forgotten;
-  policy::Recovery policy = policy_of(world.files, job, forgotten);
+  const Result<SupervisorPlace> last = read_supervisor(world.files, job.directory);
+  const std::int64_t epoch = last.ok() ? last->epoch + 1 : 1;
+  Recovered before = recovered(world.files, job);
   ASSIGN_OR_RETURN(Journal journal,
                    Journal::open(world.clock, job.directory.events(), std::move(say)));
   ASSIGN_OR_RETURN(
@@ -68,8 +76,12 @@ Result<std::unique_ptr<Supervisor>> Supervisor::make(const SupervisorWorld& worl
       Hub::open(secret, world.clock, {.address = address, .epoch = epoch, .nodes_max = job.nodes}));
   RETURN_IF_ERROR(write_supervisor(world.files, job.directory, {hub.address(), epoch, ::getpid()}));
   std::unique_ptr<Supervisor> supervisor(new Supervisor(
-      world, std::move(job), std::move(hub), std::move(journal), std::move(policy), epoch));
-  if (!forgotten.empty()) supervisor->journal_.tell("recovery_forgotten", {{"why", forgotten}});
+      world, std::move(job), std::move(hub), std::move(journal), std::move(before.policy), epoch));
+  supervisor->present_ = before.present;
+  supervisor->planned_ = before.planned;
+  if (!before.forgotten.empty()) {
+    supervisor->journal_.tell("recovery_forgotten", {{"why", before.forgotten}});
+  }
   return supervisor;
 }
 
@@ -177,7 +189,7 @@ void Supervisor::remember() {
     kept_ = keep;
     (void)checkpoint::write_steps_to_keep(world_.files, job_.directory.checkpoints(), keep);
   }
-  (void)world_.files.write(memory_file(job_.directory), policy_.state() + "\n");
+  (void)write_recovery(world_.files, job_.directory, {policy_.state(), present_, planned_});
 }
 
 Ended Supervisor::run(const std::atomic<int>& interrupts) {
@@ -207,7 +219,7 @@ Ended Supervisor::run(const std::atomic<int>& interrupts) {
   while (anyone() && world_.clock.now() < end) (void)hub_.work(look_every);
   write_status();
   // What is done may be asked for more (another --stop-after): that begins anew.
-  if (*ended_ == Ended::done) (void)world_.files.remove(memory_file(job_.directory));
+  if (*ended_ == Ended::done) (void)world_.files.remove(recovery_file(job_.directory));
   return *ended_;
 }
 

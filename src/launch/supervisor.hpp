@@ -99,6 +99,8 @@ class Supervisor {
   wire::StartWorkers order_of(int slot, const policy::Start& start, bool joining) const;
   std::string meeting() const;
   layout::Layout present_layout() const;
+  std::string layout_argument() const;
+  Family family_of(const policy::Shape& shape) const;
   enum class Alive { none, some, all };
   Alive alive(int generation) const;
   void write_status();
@@ -127,7 +129,8 @@ class Supervisor {
   std::vector<policy::Event> waiting_;
   bool feeding_ = false, opened_ = false;
   std::vector<policy::Step> kept_;
-  bool unwritten_ = false;  // the policy's memory has changed since it was written
+  Family present_, planned_;  // of the present generation; of the next that is resized
+  bool unwritten_ = false;    // the policy's memory has changed since it was written
   std::optional<Ended> ended_;
   struct Hang {
     Instant until{};

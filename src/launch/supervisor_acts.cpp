@@ -29,7 +29,21 @@ std::uint64_t first_meeting_of(const std::string& folder) {
 }  // namespace
 
 layout::Layout Supervisor::present_layout() const {
-  return with_replicas(job_.layout, policy_.shape().replicas);
+  return with_replicas(present_.layout, policy_.shape().replicas);
+}
+
+// The one of the present, the planned and the full layout that has such a shape.
+Family Supervisor::family_of(const policy::Shape& shape) const {
+  for (const Family& family : {present_, planned_}) {
+    if (shape_of(with_replicas(family.layout, shape.replicas), roster_.slots()) == shape) {
+      return family;
+    }
+  }
+  return {job_.layout, job_.micro_batch_said};
+}
+
+std::string Supervisor::layout_argument() const {
+  return layout_text(roster_.layout(), present_.micro_batch_said);
 }
 
 // Where the ranks of the present generation find each other: a file of its own on one machine, else
@@ -58,7 +72,7 @@ wire::StartWorkers Supervisor::order_of(int slot, const policy::Start& start, bo
     order.arguments.push_back(value);
   };
   order.arguments.emplace_back("--supervised");
-  add("--layout", layout_text(roster_.layout(), job_.micro_batch_said));
+  add("--layout", layout_argument());
   add("--generation", std::to_string(order.generation));
   if (roster_.layout().ranks() > 1) {
     add("--meeting", meeting());
@@ -81,6 +95,8 @@ Supervisor::Alive Supervisor::alive(int generation) const {
 void Supervisor::carry_out(const policy::Start& start) {
   // An order of a supervisor before us that was carried out, wholly or in part.
   if (alive(start.generation) != Alive::none) return;
+  present_ = family_of(policy_.shape());
+  remember();  // which layout that is
   roster_.start(start.generation, present_layout(), start.nodes);
   watch_.begin(roster_.layout(), world_.clock.now());
   hang_.reset();
@@ -102,13 +118,13 @@ void Supervisor::carry_out(const policy::Regroup& regroup) {
     return;
   }
   const std::set<policy::Node> occupied = roster_.occupied();
-  const layout::Layout layout = with_replicas(job_.layout, regroup.replicas);
+  const layout::Layout layout = with_replicas(present_.layout, regroup.replicas);
   const std::vector<policy::Node> nodes =
       placed(policy_.shape(), regroup.nodes, layout, roster_.slots());
   const std::vector<Roster::Moved> moved = roster_.regroup(regroup.generation, layout, nodes);
   watch_.begin(roster_.layout(), world_.clock.now());
   hang_.reset();
-  wire::RegroupOrder order{.layout = layout_text(roster_.layout(), job_.micro_batch_said),
+  wire::RegroupOrder order{.layout = layout_argument(),
                            .meeting = meeting(),
                            .interface = job_.interface,
                            .generation = regroup.generation,
@@ -153,12 +169,21 @@ void Supervisor::carry_out(const policy::SaveNow& save) {
   }
 }
 
+// The same layout with fewer replicas, whose ranks hold the shards that they held; where not one
+// replica fits, what the planner finds.
 void Supervisor::carry_out(const policy::Replan& replan) {
-  const std::optional<layout::Layout> layout =
-      fitting(job_.layout, job_.counts, roster_.slots(), replan.nodes);
+  std::optional<Family> found;
+  if (const auto layout = fitting(job_.layout, job_.counts, roster_.slots(), replan.nodes)) {
+    found = Family{*layout, job_.micro_batch_said};
+  } else if (job_.plan) {
+    if (const auto other = job_.plan(replan.nodes * job_.ranks_per_node))
+      found = Family{*other, true};
+  }
   journal_.tell("planned", {{"for_nodes", std::int64_t{replan.nodes}},
-                            {"layout", layout ? layout::written(*layout) : "none fits"}});
-  feed(policy::Planned{layout ? std::optional(shape_of(*layout, roster_.slots())) : std::nullopt});
+                            {"layout", found ? layout::written(found->layout) : "none fits"}});
+  if (!found) return feed(policy::Planned{});
+  planned_ = *found;
+  feed(policy::Planned{shape_of(found->layout, roster_.slots())});
 }
 
 void Supervisor::end(Ended how, const std::string& why) {

@@ -108,9 +108,11 @@ void Decision::on(const NodeJoined& event) {
   it.present = true;
   it.slow = false;
   it.leaves.reset();
-  std::vector<Node> all;
-  for (const auto& [node, memory] : m_.nodes) all.push_back(node);
-  for (const Node node : all) drain_if_lemon(node);
+  std::vector<Node> lemons;  // few: to count who is usable takes a look at all
+  for (const auto& [node, memory] : m_.nodes) {
+    if (std::ssize(memory.failures) >= settings_.node_failures) lemons.push_back(node);
+  }
+  for (const Node node : lemons) drain_if_lemon(node);
   if (m_.phase == Phase::waiting) return start_or_wait(fmt::format("node {} is there", event.node));
   improve();
 }
