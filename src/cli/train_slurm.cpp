@@ -101,6 +101,7 @@ Result<launch::SlurmJob> slurm_job_of(const SlurmFlags& flags, const SlurmTraini
     out.interface = "lo";
   }
   out.log = job.directory.folder + "/slurm.log";
+  out.nodes_file = job.directory.folder + "/slurm.nodes";
   out.program = own_program();
   out.node_folder = node_folder(job.directory.folder);
   out.supervisor = supervisor_arguments(training, job, absolute(prepared.corpus), common);
@@ -151,7 +152,8 @@ void add_slurm_options(CLI::App& verb, SlurmFlags& flags) {
   CLI::Option* slurm =
       verb.add_option("--slurm", flags.file,
                       "train nothing now: write this file, which sbatch takes (docs/slurm.md)");
-  for (const char* here_only : {"--resume", "--oversubscribe", "--faults", "--seed"}) {
+  for (const char* here_only :
+       {"--resume", "--oversubscribe", "--faults", "--seed", "--clear-nodes"}) {
     slurm->excludes(verb.get_option(here_only));
   }
   const auto option = [&](const char* name, auto& value, const char* what) {

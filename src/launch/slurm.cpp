@@ -70,6 +70,7 @@ Status check(const SlurmJob& job) {
   RETURN_IF_ERROR(absolute("the log", job.log));
   RETURN_IF_ERROR(absolute("the program", job.program));
   RETURN_IF_ERROR(absolute("the folder of the nodes", job.node_folder));
+  RETURN_IF_ERROR(absolute("the file of the last nodes", job.nodes_file));
   RETURN_IF_ERROR(plain_name("the interface", job.interface));
   if (job.interface.empty()) return bad_input("the Slurm file: no interface is named");
   for (const std::string& text : job.supervisor) {
@@ -170,6 +171,7 @@ Result<std::string> slurm_file(const SlurmJob& job) {
   for (const std::string& line : job.lines) out += line + "\n";
   out += fmt::format("celere={}\n", quoted_for_bash(job.program));
   out += fmt::format("node_folder={}\n", quoted_for_bash(job.node_folder));
+  out += fmt::format("nodes_file={}\n", quoted_for_bash(job.nodes_file));
   out += fmt::format("interface={}\n", quoted_for_bash(job.interface));
   out += array("supervisor", job.supervisor);
   out += array("agent", job.agent);

@@ -7,11 +7,13 @@
 //
 //   a node dies                Slurm takes it from the job, which goes on (--no-kill)
 //   the batch node dies        Slurm would let the job live on without its file (seen in 22.05):
-//   the
-//                              first other nodes watch for that, and queue it again
+//                              the first other nodes watch for that, and queue it again
 //   time limit, preemption     SIGTERM `notice` before; stopped, saved, queued again
 //   scancel JOB                SIGTERM to all, and not queued again
 //   scancel -b -s INT JOB      stopped, saved, and not queued again
+//
+// Recovery knows nodes by their number in the job. Where a start has other nodes than the one
+// before, its supervisor gets --clear-nodes: what was learnt of those is not true of these.
 //
 // Leaves out: heterogeneous jobs, job arrays, and nodes that join a job that runs (Slurm has
 // shrinking jobs only).
@@ -41,6 +43,7 @@ struct SlurmJob {
   std::string log;                      // a path; %j in it is the job's number
   std::string program;                  // celere, as all nodes see it
   std::string node_folder;              // a path; each node's own folder is below it, by name
+  std::string nodes_file;               // a path; keeps which nodes the last start had
   std::string interface = "lo";         // by which the nodes reach each other
   std::vector<std::string> supervisor;  // its arguments; the file adds --address A --interface I
   std::vector<std::string> agent;  // its arguments; the file adds --node K --folder F --address A

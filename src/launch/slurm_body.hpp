@@ -3,6 +3,7 @@
 //
 //   celere        the program
 //   node_folder   each node's own folder is below it
+//   nodes_file    keeps which nodes the last start had
 //   interface     by which the nodes reach each other
 //   supervisor    an array: its arguments
 //   agent         an array: its arguments
@@ -111,14 +112,18 @@ stop() {
 }
 
 supervise() {
-  local code here began pause=1 quick=0
+  local code here began pause=1 quick=0 others=()
   here=$(address)
+  if [ -e "$nodes_file" ] && [ "$(cat "$nodes_file")" != "$all_nodes" ]; then
+    others=(--clear-nodes)
+  fi
+  printf '%s\n' "$all_nodes" >"$nodes_file"
   while true; do
     began=$SECONDS
     # Its steps stand in metrics.jsonl already.
-    "$celere" "${supervisor[@]}" --address "$here" --interface "$interface" </dev/null \
+    "$celere" "${supervisor[@]}" "${others[@]}" --address "$here" --interface "$interface" </dev/null \
       > >(exec grep --line-buffered -v '^{"kind":"step"') &
-    supervisor_id=$!
+    supervisor_id=$! others=()
     [ -z "$asked" ] || kill -s TERM "$supervisor_id" 2>/dev/null
     while kill -0 "$supervisor_id" 2>/dev/null; do   # a signal to us ends a wait
       wait "$supervisor_id"

@@ -28,6 +28,7 @@ SlurmJob small_job(const std::string& folder) {
   job.log = folder + "/slurm.log";
   job.program = folder + "/celere";
   job.node_folder = folder + "/node";
+  job.nodes_file = folder + "/nodes";
   job.supervisor = {"train", folder + "/runs/tiny"};
   job.agent = {"agent", "--run-directory", folder + "/runs/tiny"};
   return job;
@@ -259,6 +260,24 @@ TEST_F(SlurmFileTest, a_killed_supervisor_is_started_again) {
             3);
   EXPECT_THAT(heard("out.txt"), HasSubstr("the supervisor ended with 137; again in 1 s"));
   EXPECT_THAT(heard("out.txt"), HasSubstr("the supervisor ended with 139; again in 2 s"));
+}
+
+// What recovery learnt of node 1 is of another machine where the nodes are others. It is forgotten
+// once: the supervisor that follows a killed one learnt it of these.
+TEST_F(SlurmFileTest, nodes_are_forgotten_where_they_are_others) {
+  const std::string train = fmt::format("<train><{}/runs/tiny>", folder_.path());
+  for (const auto& [before, cleared] :
+       {std::pair{"n[0-2]\n", ""}, {"n[3-5]\n", "<--clear-nodes>"}}) {
+    say("nodes", before);
+    say("codes", "KILL\n0\n");
+    say("log.txt", "");
+    EXPECT_EQ(end_of(*start(small_job(folder_.path()))).code, 0) << heard("out.txt");
+    std::vector<std::string> starts = log();
+    std::erase_if(starts, [&](const std::string& line) { return line.rfind("<train>", 0) != 0; });
+    const std::string rest = "<--address><127.0.0.1><--interface><lo>";
+    EXPECT_THAT(starts, ElementsAre(train + cleared + rest, train + rest));
+    EXPECT_EQ(heard("nodes"), "n[0-2]\n");
+  }
 }
 
 TEST_F(SlurmFileTest, a_killed_agent_is_started_again) {

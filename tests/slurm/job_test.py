@@ -87,7 +87,8 @@ class TestJob(unittest.TestCase):
         (self.folder / "celere").write_text(STUB)
         (self.folder / "celere").chmod(0o755)
         text = job_text.with_settings(self.text, celere=shlex.quote(f"{self.folder}/celere"), supervisor="(supervise)",
-                                      agent="(agent)", node_folder=shlex.quote(f"{self.folder}/node"))
+                                      agent="(agent)", node_folder=shlex.quote(f"{self.folder}/node"),
+                                      nodes_file=shlex.quote(f"{self.folder}/nodes"))
         log = f"{self.folder}/log".replace('"', '\\"')
         text = job_text.with_directives(text, f'--output="{log}"', f"--nodes={nodes}", *directives)
         (self.folder / "job.sh").write_text(text)
