@@ -20,6 +20,7 @@ const Seconds look_every = Seconds::of(0.02);
 const Seconds look_patience = Seconds::of(0.8);  // for what ranks were seen to do
 const Seconds open_patience = Seconds::of(3);    // for agents that lived before us
 const Seconds leave_patience = Seconds::of(2);   // for what is still to be sent at the end
+const Seconds asleep_min = Seconds::of(2);       // between two looks: we stood still ourselves
 
 struct Recovered {
   policy::Recovery policy;
@@ -46,6 +47,20 @@ Recovered recovered(const Files& files, const Job& job) {
   return {*std::move(before), memory->present, memory->planned, {}};
 }
 
+// Where supervisor.json is lost or damaged the log knows: agents do not obey an older epoch.
+std::int64_t next_epoch(const Files& files, const wire::RunDirectory& directory) {
+  const Result<SupervisorPlace> last = read_supervisor(files, directory);
+  if (last.ok()) return last->epoch + 1;
+  std::int64_t epoch = 0;
+  if (const auto events = wire::read_events(files, directory.events()); events.ok()) {
+    for (const wire::Event& event : *events) {
+      if (event.event != "supervisor_started") continue;
+      epoch = std::max(epoch, number_of(event, "epoch").value_or(0));
+    }
+  }
+  return epoch + 1;
+}
+
 }  // namespace
 
 Supervisor::Supervisor(const SupervisorWorld& world, Job job, Hub hub, Journal journal,
@@ -58,6 +73,7 @@ Supervisor::Supervisor(const SupervisorWorld& world, Job job, Hub hub, Journal j
       epoch_(epoch),
       roster_({job_.ranks_per_node}),
       watch_(job_.watch),
+      run_(world.files, world.clock, job_.directory),
       nodes_(static_cast<std::size_t>(job_.nodes)) {}
 
 Supervisor::~Supervisor() = default;
@@ -66,8 +82,7 @@ Result<std::unique_ptr<Supervisor>> Supervisor::make(const SupervisorWorld& worl
                                                      const wire::Secret& secret,
                                                      const wire::Address& address,
                                                      Journal::Say say) {
-  const Result<SupervisorPlace> last = read_supervisor(world.files, job.directory);
-  const std::int64_t epoch = last.ok() ? last->epoch + 1 : 1;
+  const std::int64_t epoch = next_epoch(world.files, job.directory);
   Recovered before = recovered(world.files, job);
   ASSIGN_OR_RETURN(Journal journal,
                    Journal::open(world.clock, job.directory.events(), std::move(say)));
@@ -206,6 +221,9 @@ Ended Supervisor::run(const std::atomic<int>& interrupts) {
     const std::optional<Instant> wakes = policy_.wakes();
     if (wakes && world_.clock.wall() >= *wakes) feed(policy::Tick{});
     if (unwritten_) remember();
+    if (!ended_ && run_.gone()) {
+      end(Ended::gave_up, job_.directory.folder + " was removed, or is another run's by now");
+    }
     if (world_.clock.now() - status_at_ > Seconds::of(1)) write_status();
   }
   for (int node = 0; node < job_.nodes; ++node) hub_.send(node, wire::AgentLeave{});
@@ -218,6 +236,7 @@ Ended Supervisor::run(const std::atomic<int>& interrupts) {
   };
   while (anyone() && world_.clock.now() < end) (void)hub_.work(look_every);
   write_status();
+  remove_meetings();
   // What is done may be asked for more (another --stop-after): that begins anew.
   if (*ended_ == Ended::done) (void)world_.files.remove(recovery_file(job_.directory));
   return *ended_;
@@ -241,10 +260,24 @@ void Supervisor::gone(int node, const std::string& why) {
   if (roster_.take_all_gone()) feed(policy::GenerationEnded{roster_.generation()});
 }
 
+// A machine that sleeps, a process that is stopped: in that time nobody was silent or late, and who
+// wakes up behind us has its patience anew.
+void Supervisor::allow_for_sleep(Seconds slept) {
+  const Instant now = world_.clock.now();
+  for (NodeKnown& known : nodes_) {
+    known.heard = std::min(now, known.heard + slept);
+    if (known.lost) known.lost = std::min(now, *known.lost + slept);
+  }
+  watch_.rest(now);
+  if (hang_) hang_->until = hang_->until + slept;
+  if (regroup_until_) regroup_until_ = *regroup_until_ + slept;
+}
+
 // What only time shows.
 void Supervisor::look_at_nodes() {
   const Instant now = world_.clock.now();
   if (now - looked_at_ < look_every) return;  // messages of thousands come faster
+  if (looked_at_ != Instant{} && now - looked_at_ > asleep_min) allow_for_sleep(now - looked_at_);
   looked_at_ = now;
   if (world_.local != nullptr) {
     for (const int node : world_.local->work()) gone(node, "its agent died");

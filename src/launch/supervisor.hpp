@@ -25,6 +25,7 @@
 #include "launch/journal.hpp"
 #include "launch/local_nodes.hpp"
 #include "launch/roster.hpp"
+#include "launch/run_presence.hpp"
 #include "launch/watch.hpp"
 #include "policy/recovery.hpp"
 #include "spec/scenario.hpp"
@@ -84,6 +85,7 @@ class Supervisor {
   void failed();
   void look_after();
   void look_at_nodes();
+  void allow_for_sleep(Seconds slept);
   void judge_hang();
 
   void carry_out_all(const std::vector<policy::Action>& actions);
@@ -98,6 +100,7 @@ class Supervisor {
   void end(Ended how, const std::string& why);
   wire::StartWorkers order_of(int slot, const policy::Start& start, bool joining) const;
   std::string meeting() const;
+  void remove_meetings();
   layout::Layout present_layout() const;
   std::string layout_argument() const;
   Family family_of(const policy::Shape& shape) const;
@@ -122,9 +125,11 @@ class Supervisor {
   std::int64_t epoch_;
   Roster roster_;
   Watch watch_;
+  RunPresence run_;
   std::unique_ptr<FaultMaker> faults_;
   std::vector<NodeKnown> nodes_;
   policy::Start starts_;      // the last that was carried out
+  std::string said_layout_;   // by the workers, who choose the micro-batch
   std::string first_errors_;  // of the generation
   std::vector<policy::Event> waiting_;
   bool feeding_ = false, opened_ = false;

@@ -28,6 +28,13 @@ std::uint64_t first_meeting_of(const std::string& folder) {
 
 }  // namespace
 
+// Of generations before.
+void Supervisor::remove_meetings() {
+  for (const std::string& name : world_.files.list(job_.directory.folder)) {
+    if (name.starts_with("meeting-")) (void)world_.files.remove(job_.directory.folder + "/" + name);
+  }
+}
+
 layout::Layout Supervisor::present_layout() const {
   return with_replicas(present_.layout, policy_.shape().replicas);
 }
@@ -95,6 +102,8 @@ Supervisor::Alive Supervisor::alive(int generation) const {
 void Supervisor::carry_out(const policy::Start& start) {
   // An order of a supervisor before us that was carried out, wholly or in part.
   if (alive(start.generation) != Alive::none) return;
+  remove_meetings();
+  said_layout_.clear();
   present_ = family_of(policy_.shape());
   remember();  // which layout that is
   roster_.start(start.generation, present_layout(), start.nodes);

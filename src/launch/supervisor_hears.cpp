@@ -117,7 +117,10 @@ void Supervisor::hear_event(int node, std::int64_t rank, const wire::Event& even
   const int generation = roster_.generation();
   const bool commits = event.event == "checkpoint_saved";
   if (rank == 0 || event.event == "mismatch") journal_.pass_on(event, commits);
-  if (event.event == "started") total_steps_ = number_of(event, "total_steps").value_or(0);
+  if (event.event == "started") {
+    total_steps_ = number_of(event, "total_steps").value_or(0);
+    said_layout_ = text_of(event, "layout");
+  }
   if (commits) committed_at_ = world_.clock.now();
   if (commits) feed(policy::CheckpointCommitted{step});
   if (event.event == "checkpoint_failed") feed(policy::CheckpointFailed{step});

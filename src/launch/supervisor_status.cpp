@@ -115,7 +115,7 @@ void Supervisor::write_status() {
   status.epoch = epoch_;
   status.phase = name_of(policy_.phase());
   status.generation = roster_.generation();
-  status.layout = layout::written(roster_.layout());
+  status.layout = said_layout_.empty() ? layout::written(roster_.layout()) : said_layout_;
   status.step = last_metrics_.step;
   status.total_steps = total_steps_;
   status.committed_step = policy_.committed();

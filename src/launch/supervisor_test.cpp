@@ -121,7 +121,7 @@ TEST_F(SupervisorTest, a_lost_node_is_replaced_by_the_spare) {
 
 // Of a stopped process the others know nothing: who looks at them all does.
 TEST_F(SupervisorTest, a_hang_is_noticed_and_the_rank_named) {
-  play("ranks 2 steps 400 deadline_ms 1000");
+  play("ranks 2 steps 800 deadline_ms 2500");
   EXPECT_EQ(supervise(2, "[[fault]]\nkind = \"hang\"\nat_step = 30\nrank = 0\n"), Ended::done);
   const auto hangs = events("hang");
   ASSERT_EQ(hangs.size(), 1u);
