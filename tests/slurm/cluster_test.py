@@ -48,11 +48,6 @@ class TestCluster(unittest.TestCase):
     def until_tasks(self, count):
         self.cluster.until(f"{count} tasks run", lambda: len(self.lines("task")) >= count)
 
-    def start_again_now(self):
-        """Slurm lets a job that it queued again wait for two minutes."""
-        self.cluster.wait_for_job(self.job, ["PENDING"])
-        self.cluster.run(["scontrol", "update", f"JobId={self.job}", "StartTime=now"])
-
     def test_a_job_runs_over_three_nodes(self):
         self.submit("--nodes=3", "--ntasks-per-node=1")
         self.until_tasks(3)
@@ -86,7 +81,7 @@ class TestCluster(unittest.TestCase):
         self.until_tasks(3)
         self.cluster.kill_node("n1")
         self.cluster.say_down("n1")
-        self.start_again_now()
+        self.cluster.start_again(self.job)
         self.until_tasks(6)
         self.go.touch()
         self.cluster.wait_for_job(self.job, ["COMPLETED"])
@@ -101,7 +96,7 @@ class TestCluster(unittest.TestCase):
         other = self.cluster.submit("--nodes=2", "--partition=high", f"--output={self.folder}/other", "--wrap=true")
         self.cluster.wait_for_job(other, ["COMPLETED"])
         self.assertIn(self.lines("TERM")[0], ["TERM SIGNALING", "TERM RUNNING"])
-        self.start_again_now()
+        self.cluster.start_again(self.job)
         self.until_tasks(8)
         self.go.touch()
         self.cluster.wait_for_job(self.job, ["COMPLETED"])

@@ -163,8 +163,7 @@ class TestTraining(unittest.TestCase):
         self.until_step(DEATH)
         before = committed(self.run_folder)
         self.cluster.kill_node(self.cluster.job(self.job)["BatchHost"])
-        self.cluster.wait_for_job(self.job, ["PENDING"])
-        self.cluster.run(["scontrol", "update", f"JobId={self.job}", "StartTime=now"])
+        self.cluster.start_again(self.job)
         self.ends_right(before)
         self.assertEqual(self.cluster.job(self.job)["Restarts"], "1")
 

@@ -274,6 +274,18 @@ class Cluster:
         return self.until(f"job {identifier} is {states}", lambda: (self.job(identifier)["JobState"] in states
                                                                   and self.job(identifier)), timeout)
 
+    def start_again(self, identifier):
+        """Slurm lets a job that it queued again wait for two minutes. Not within the second in which it was ended, for its nodes
+        take it for the one that was: "already killed, do not launch"."""
+        def starts():
+            state = self.job(identifier)["JobState"]
+            if state == "PENDING":
+                self.run(["scontrol", "update", f"JobId={identifier}", "StartTime=now"], check=False)
+            return state == "RUNNING"
+        self.wait_for_job(identifier, ["PENDING"])
+        time.sleep(2)
+        self.until(f"job {identifier} runs again", starts)
+
     def logs(self, lines=40):
         text = ""
         for path in sorted([*pathlib.Path(self.folder).glob("*.log"), *pathlib.Path(self.folder).glob("*.out")]):
