@@ -38,7 +38,12 @@ Result<study::PublishedRuns> published_runs(const Files& files, const std::strin
 std::string own_program() {
   std::array<char, 4096> path{};
   const ssize_t length = readlink("/proc/self/exe", path.data(), path.size() - 1);
-  return length > 0 ? std::string(path.data(), static_cast<std::size_t>(length)) : "celere";
+  if (length <= 0) return "celere";
+  // Built or installed anew meanwhile: what stands in its place goes on.
+  const std::string_view replaced = " (deleted)";
+  std::string_view program(path.data(), static_cast<std::size_t>(length));
+  if (program.ends_with(replaced)) program.remove_suffix(replaced.size());
+  return std::string(program);
 }
 
 int print(const std::string& text) {

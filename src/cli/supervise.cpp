@@ -1,6 +1,13 @@
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <atomic>
+#include <cerrno>
 #include <csignal>
-#include <cstdio>
+#include <deque>
+#include <filesystem>
 #include <memory>
 #include <thread>
 
@@ -19,6 +26,51 @@ struct Flags {
   std::int64_t stop_after = -1, seed = 1;
   int nodes = 0, threads = 0;
   bool agents_elsewhere = false, clear_nodes = false;
+};
+
+// Lines for who shows them, the front at the other end of a pipe. One that reads no more (somebody
+// pressed Ctrl-Z) does not hold us up: lines wait here, and of too many the oldest are not shown.
+// The log has them all.
+class Shown {
+ public:
+  Shown() {
+    struct stat about{};
+    const bool pipe = ::fstat(STDOUT_FILENO, &about) == 0 && S_ISFIFO(about.st_mode);
+    if (pipe) ::fcntl(STDOUT_FILENO, F_SETFL, O_WRONLY | O_NONBLOCK);
+  }
+  ~Shown() {
+    pollfd wait{.fd = STDOUT_FILENO, .events = POLLOUT, .revents = 0};
+    while (!waiting_.empty() && ::poll(&wait, 1, patience_ms) == 1) write();
+  }
+  Shown(const Shown&) = delete;
+  Shown& operator=(const Shown&) = delete;
+
+  void say(const std::string& line) {
+    waiting_.push_back(line + "\n");
+    // The first may be written in part.
+    if (waiting_.size() > lines_max) waiting_.erase(waiting_.begin() + 1);
+    write();
+  }
+
+ private:
+  static constexpr std::size_t lines_max = 10000;
+  static constexpr int patience_ms = 1000;
+
+  void write() {
+    while (!waiting_.empty()) {
+      const std::string_view rest = std::string_view(waiting_.front()).substr(written_);
+      const ssize_t count = ::write(STDOUT_FILENO, rest.data(), rest.size());
+      if (count < 0 && errno == EINTR) continue;
+      if (count < 0 && errno == EAGAIN) return;
+      written_ += count < 0 ? rest.size() : static_cast<std::size_t>(count);  // nobody is there
+      if (written_ < waiting_.front().size()) continue;
+      waiting_.pop_front();
+      written_ = 0;
+    }
+  }
+
+  std::deque<std::string> waiting_;
+  std::size_t written_ = 0;  // of the first
 };
 
 Result<launch::Job> job_of(const Flags& flags, const std::vector<std::string>& folders,
@@ -62,6 +114,7 @@ Result<std::unique_ptr<launch::FaultMaker>> faults_of(const Flags& flags, const 
 }
 
 Result<launch::Ended> supervise(const Flags& flags, const Common& common) {
+  const std::atomic<int>& interrupts = counted_interrupts();  // from the beginning
   const std::unique_ptr<Files> files = local_files();
   const std::unique_ptr<Processes> processes = local_processes();
   const std::unique_ptr<checkpoint::Storage> storage = checkpoint::local_storage();
@@ -75,24 +128,27 @@ Result<launch::Ended> supervise(const Flags& flags, const Common& common) {
   if (!flags.faults.empty()) {
     ASSIGN_OR_RETURN(faults, faults_of(flags, job, *files, clock));
   }
+  const std::string folder =
+      flags.node_folder.empty() ? flags.directory + "/nodes" : flags.node_folder;
   std::unique_ptr<launch::LocalNodes> local;
   if (!flags.agents_elsewhere) {
     local =
         std::make_unique<launch::LocalNodes>(*processes, *files, clock,
                                              launch::LocalNodesOptions{.program = own_program(),
                                                                        .directory = job.directory,
-                                                                       .folder = flags.node_folder,
+                                                                       .folder = folder,
                                                                        .count = job.nodes});
   }
-  ASSIGN_OR_RETURN(
-      const std::unique_ptr<launch::Supervisor> supervisor,
-      launch::Supervisor::make({*processes, *files, *storage, clock, local.get()}, std::move(job),
-                               secret, {flags.address, 0}, [](const std::string& line) {
-                                 std::printf("%s\n", line.c_str());
-                                 std::fflush(stdout);
-                               }));
+  Shown shown;
+  ASSIGN_OR_RETURN(const std::unique_ptr<launch::Supervisor> supervisor,
+                   launch::Supervisor::make({*processes, *files, *storage, clock, local.get()},
+                                            std::move(job), secret, {flags.address, 0},
+                                            [&](const std::string& line) { shown.say(line); }));
   if (faults) supervisor->add_faults(std::move(faults));
-  return supervisor->run(counted_interrupts());
+  const launch::Ended ended = supervisor->run(interrupts);
+  std::error_code problem;
+  if (local) std::filesystem::remove_all(folder, problem);
+  return ended;
 }
 
 int run_supervise(const Flags& flags, const Common& common) {
@@ -131,7 +187,7 @@ void add_supervise(CLI::App& app, Common& common) {
   verb->add_option("--address", flags->address, "of this machine, where agents find us");
   verb->add_option("--interface", flags->interface, "by which ranks reach each other");
   verb->add_option("--node-folder", flags->node_folder,
-                   "for the folders of the nodes started here");
+                   "for the folders of the nodes started here (default: in the run directory)");
   verb->callback([flags, &common] { common.exit_code = run_supervise(*flags, common); });
 }
 

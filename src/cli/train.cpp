@@ -21,6 +21,7 @@
 #include "launch/worker_process.hpp"
 #include "report/train_report.hpp"
 #include "spec/catalog.hpp"
+#include "spec/fault_schedule.hpp"
 #include "spec/scenario.hpp"
 
 namespace celere::cli {
@@ -38,15 +39,22 @@ struct Flags {
 // A supervisor that was killed is started again, but not over and over.
 constexpr int supervisors_max = 100;
 const Seconds look_every = Seconds::of(0.05);
+constexpr std::uintmax_t shared_least = 16 << 20;  // bytes: records of ranks are small
 
-// Folders of the nodes on this machine: in memory, where it has such a place.
+// Folders of the nodes on this machine: in memory, where it has such a place that takes something.
 std::string node_folder(const wire::RunDirectory& directory) {
   const std::string shared = "/dev/shm";
   std::error_code problem;
   if (!std::filesystem::is_directory(shared, problem)) return directory.folder + "/nodes";
   std::string name = std::filesystem::absolute(directory.folder).string();
   std::replace(name.begin(), name.end(), '/', '-');
-  return fmt::format("{}/celere-{}{}", shared, getuid(), name);
+  std::string folder = fmt::format("{}/celere-{}{}", shared, getuid(), name);
+  // Agents of a supervisor that was killed may live in it.
+  if (std::filesystem::is_directory(folder, problem)) return folder;
+  const auto space = std::filesystem::space(shared, problem);
+  const bool takes =
+      !problem && space.available >= shared_least && ::access(shared.c_str(), W_OK) == 0;
+  return takes ? folder : directory.folder + "/nodes";
 }
 
 // Refused before anything starts: no such layout, more ranks than cores, a scenario that does not
@@ -77,6 +85,11 @@ Status check(const Flags& flags, const Prepared& prepared, const Common& common,
   if (flags.resume && !has_state) {
     return bad_input(
         fmt::format("--resume: {} has no checkpoint to go on from", prepared.directory.folder));
+  }
+  if (!flags.faults.empty()) {
+    ASSIGN_OR_RETURN(const std::string content, files.read(flags.faults));
+    ASSIGN_OR_RETURN(const spec::Scenario scenario, spec::parse_scenario(content, flags.faults));
+    RETURN_IF_ERROR(spec::fits(scenario, {.ranks = static_cast<int>(ranks), .nodes = job.nodes}));
   }
   if (const auto lock = wire::RunLock::take(prepared.directory); !lock.ok()) {
     Error error = lock.error();
@@ -134,7 +147,7 @@ class Front {
   Result<Ending> run(const std::function<void(const std::string&)>& stays) {
     for (int i = 1;; ++i) {
       ASSIGN_OR_RETURN(const Ending ending, run_one());
-      if (!ending.signal || passed_on_ > 1 || i == supervisors_max) return ending;
+      if (!ending.signal || interrupts_ > 1 || i == supervisors_max) return ending;
       stays(fmt::format("the supervisor was {}; another one takes over\n", written(ending)));
     }
   }
@@ -143,17 +156,24 @@ class Front {
  private:
   Result<Ending> run_one() {
     ASSIGN_OR_RETURN(const std::unique_ptr<Process> process, processes_.start(command_));
-    passed_on_ = std::min(passed_on_, 0);
+    int passed_on = 0;
+    bool heard = false;
     std::string begun;
     while (true) {
       const std::optional<Ending> ending = process->ending();
       begun += process->take_output();
+      heard |= !begun.empty();
       hear_lines(begun);
       if (ending) {
         errors_ = process->captured_errors();
         return *ending;
       }
-      for (; passed_on_ < interrupts_; ++passed_on_) process->send(SIGINT);
+      // Before its first line it may have no handler yet, and the signal would end it. One at a
+      // time: two that come at once are one.
+      if (passed_on < interrupts_ && (heard || interrupts_ > 1)) {
+        process->send(SIGINT);
+        ++passed_on;
+      }
       clock_.sleep(look_every);
     }
   }
@@ -174,7 +194,6 @@ class Front {
   const std::atomic<int>& interrupts_;
   Command command_;
   Hear hear_;
-  int passed_on_ = 0;
   std::string errors_;
 };
 
@@ -243,10 +262,9 @@ int run_train(const Flags& flags, const Common& common) {
       front.run([&](const std::string& text) { common.json ? void() : stays(text); });
   live.finish();
   if (!ended.ok()) return complain(ended.error().text());
-  const int code = exit_code_of(*ended, front.errors());
+  const bool killed = ended->signal && interrupts > 1;  // before it could hear of it
+  const int code = killed ? exit_stopped : exit_code_of(*ended, front.errors());
   if (code == exit_wrong) return code;
-  std::error_code problem;
-  std::filesystem::remove_all(node_folder(prepared->directory), problem);
   if (!common.json) print(report.end());
   return code;
 }
@@ -275,9 +293,10 @@ void add_train(CLI::App& app, Common& common) {
   verb->add_flag("--resume", flags->resume,
                  "go on from a checkpoint, and refuse where there is none (without it: go on where "
                  "there is one, else begin)");
-  verb->add_flag("--clear-nodes", flags->clear_nodes,
-                 "nodes that were drained (a check found them wrong, or they failed often) may work "
-                 "again");
+  verb->add_flag(
+      "--clear-nodes", flags->clear_nodes,
+      "nodes that were drained (a check found them wrong, or they failed often) may work "
+      "again");
   verb->add_option("--faults", flags->faults,
                    "do the faults of this scenario on purpose (docs/scenario.md)");
   verb->add_option("--seed", flags->seed, "draw the faults with it (default: the scenario's)");

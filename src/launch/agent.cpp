@@ -5,12 +5,12 @@
 
 #include "launch/agent_link.hpp"
 #include "launch/agent_ranks.hpp"
+#include "launch/run_presence.hpp"
 
 namespace celere::launch {
 namespace {
 
 constexpr int look_every_ms = 20;
-const Seconds check_every = Seconds::of(1);  // whether the run is still there
 
 class Agent {
  public:
@@ -20,9 +20,8 @@ class Agent {
         ranks_({world.processes, world.files, world.clock}, options.folder,
                [this](const wire::AgentMessage& message) { link_.say(message); }),
         link_(secret, world.files, world.clock, options.directory, [this] { return hello(); }),
-        beat_at_(world.clock.now()) {
-    (void)run_is_gone();  // which reads the secret
-  }
+        run_(world.files, world.clock, options.directory),
+        beat_at_(world.clock.now()) {}
 
   AgentEnded run(const std::atomic<int>& interrupts) {
     while (true) {
@@ -77,7 +76,7 @@ class Agent {
   // Nobody leads: the workers save and end, and when they have, so does the agent.
   bool abandoned() {
     const std::optional<Seconds> alone = link_.alone();
-    if (alone && run_is_gone()) return true;
+    if (alone && run_.gone()) return true;  // nobody will ever lead it
     if (!alone || *alone < options_.alone_max) {
       halted_ = false;
       return false;
@@ -88,23 +87,11 @@ class Agent {
     return *alone > 3 * options_.alone_max;
   }
 
-  // Its directory was removed, or holds another run by now: nobody will ever lead this one.
-  bool run_is_gone() {
-    const Instant now = world_.clock.now();
-    if (now - checked_ < check_every) return false;
-    checked_ = now;
-    const Result<std::string> secret = world_.files.read(options_.directory.folder + "/secret");
-    if (!secret.ok()) return secret.error().code == ErrorCode::not_found;
-    if (secret_text_.empty()) secret_text_ = *secret;
-    return *secret != secret_text_;
-  }
-
   AgentWorld world_;
   AgentOptions options_;
-  Instant checked_{};
-  std::string secret_text_;  // as it was read first
   AgentRanks ranks_;
   AgentLink link_;
+  RunPresence run_;
   Instant beat_at_{};
   std::optional<Instant> leaves_at_;
   bool told_ = false, halted_ = false;

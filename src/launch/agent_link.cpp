@@ -1,12 +1,11 @@
 #include "launch/agent_link.hpp"
 
-#include "launch/supervisor_place.hpp"
-
 namespace celere::launch {
 namespace {
 
 const Seconds look_every = Seconds::of(0.1);
-constexpr std::size_t unsaid_max = 10000;  // the oldest go first
+const Seconds welcome_patience = Seconds::of(5);  // with who listens where a supervisor did
+constexpr std::size_t unsaid_max = 10000;         // the oldest go first
 
 }  // namespace
 
@@ -33,6 +32,12 @@ void AgentLink::connect() {
   looked_ = now;
   const Result<SupervisorPlace> place = read_supervisor(*files_, directory_);
   if (!place.ok() || static_cast<std::uint64_t>(place->epoch) < fence_.highest()) return;
+  // Where a supervisor was something else may listen by now, and never say a word.
+  const bool waits = channel_ && now - connected_ <= welcome_patience;
+  if (waits && *place == asked_) return;
+  channel_.reset();
+  asked_ = *place;
+  connected_ = now;
   Result<wire::Channel> channel = wire::Channel::connect(secret_, place->address);
   if (!channel.ok()) return;
   channel_ = *std::move(channel);
@@ -63,7 +68,7 @@ bool AgentLink::admit(const wire::AgentMessage& message) {
 
 std::vector<wire::AgentMessage> AgentLink::work() {
   std::vector<wire::AgentMessage> orders;
-  if (!channel_) connect();
+  if (!obeyed_) connect();
   if (!channel_) return orders;
   const bool alive = channel_->work().ok();
   while (const std::optional<std::string> text = channel_->next()) {

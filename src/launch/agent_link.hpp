@@ -13,6 +13,7 @@
 
 #include "base/clock.hpp"
 #include "base/files.hpp"
+#include "launch/supervisor_place.hpp"
 #include "policy/fence.hpp"
 #include "wire/agent_message.hpp"
 #include "wire/channel.hpp"
@@ -49,9 +50,10 @@ class AgentLink {
   Hello hello_;
   policy::Fence fence_;
   std::optional<wire::Channel> channel_;
-  bool obeyed_ = false;  // it has said its epoch
+  SupervisorPlace asked_;  // where that goes
+  bool obeyed_ = false;    // it has said its epoch
   std::deque<std::string> unsaid_;
-  Instant looked_{}, lost_{};
+  Instant looked_{}, connected_{}, lost_{};
 };
 
 }  // namespace celere::launch

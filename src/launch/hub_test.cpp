@@ -239,6 +239,27 @@ TEST_F(AgentLinkTest, an_older_epoch_is_not_obeyed) {
   EXPECT_TRUE(link_.connected());
 }
 
+// Where the supervisor listened before something else does, which lets us in and is silent. Looked
+// for are the next supervisor, at once, and the same one, when 5 s (ten half seconds) are over.
+TEST_F(AgentLinkTest, who_listens_in_a_supervisors_place_is_not_waited_for) {
+  auto silent = wire::Listener::open(secret_of(2), {"127.0.0.1", 0});
+  ASSERT_TRUE(silent.ok());
+  ASSERT_TRUE(write_supervisor(*files_, {folder_.path()}, {silent->address(), 1, 1}).ok());
+  live(nullptr);
+  auto first = silent->accept();
+  ASSERT_TRUE(first);
+  EXPECT_FALSE(link_.connected());
+  for (int i = 0; i < 8; ++i) live(nullptr);
+  EXPECT_FALSE(silent->accept());  // it still waits
+  for (int i = 0; i < 3; ++i) live(nullptr);
+  auto second = silent->accept();
+  EXPECT_TRUE(second);
+  Hub hub = open(2);
+  announce(hub, 2);
+  live(&hub);
+  EXPECT_TRUE(link_.connected());
+}
+
 TEST_F(AgentLinkTest, a_supervisor_with_another_secret_is_not_obeyed) {
   auto other =
       Hub::open(secret_of(2), clock_, {.address = {"127.0.0.1", 0}, .epoch = 9, .nodes_max = 4});

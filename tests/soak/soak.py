@@ -24,58 +24,8 @@ import sys
 import tempfile
 import time
 
-RUN = """
-[run]
-name = "soak"
-[model]
-layers = 2
-hidden = 32
-ffn = 64
-vocab = 400
-activation = "relu-squared"
-tied_embeddings = true
-attention = { heads = 4, kv_heads = 2, head_dim = 8, query_key_norm = true }
-[train]
-tokens = "STEPS tokens"
-sequence = 16
-batch = "8 sequences"
-precision = "fp32"
-optimizer = "muon"
-validate_every = "100 steps"
-validation = "4 sequences"
-[schedule]
-learning_rate = 0.003
-warmup = "2 steps"
-[layout]
-micro_batch = 2
-[checkpoint]
-every = "20 steps"
-keep = 3
-memory_copy = MEMORY
-[recovery]
-ranks_per_node = 1
-spares = SPARES
-on_lost_replica = "LOST"
-step_deadline = "1.5 s"
-check_every = "20 steps"
-node_patience = "NODE_PATIENCE"
-back_off = "0.2 s"
-node_failures = 1000
-skips = 0
-[cluster]
-use = "eos-h100"
-[data]
-packing = "whole"
-loss = "answers"
-validation = 0.2
-tokenizer = { kind = "bpe", vocab = 400 }
-[[data.sources]]
-name = "facts"
-kind = "jsonl"
-files = ["FOLDER/facts.jsonl"]
-question = "q"
-answer = "a"
-"""
+import tiny_run
+
 KINDS = ["kill_worker", "kill_agent", "kill_supervisor", "hang", "slow", "flip_bit", "nan", "disk_full", "corrupt_shard",
          "truncate_shard", "lose_node", "preempt"]
 STEPS = 480
@@ -169,21 +119,16 @@ class Expected:
 class Soak:
     def __init__(self, build, folder, seed):
         self.build, self.folder, self.seed = build, folder, seed
-        with open(folder / "facts.jsonl", "w") as facts:
-            for i in range(200):
-                facts.write(json.dumps({"q": f"What is number {i}?", "a": f"It is {i * 7 % 13} and {i * 5 % 11}."}) + "\n")
+        tiny_run.write_facts(folder)
         self.references = {}
 
     def run_file(self, name, rng):
-        text = RUN.replace("STEPS", str(STEPS * 8 * 16)).replace("FOLDER", str(self.folder))
-        text = text.replace('"soak"', f'"{name}"', 1)
-        text = text.replace("SPARES", str(rng.choice([0, 1])))
-        text = text.replace("NODE_PATIENCE", rng.choice(["0.3 s", "20 s"]))
-        text = text.replace("LOST", rng.choice(["roll back", "continue"]))
-        text = text.replace("MEMORY", rng.choice(["true", "false"]))
-        path = self.folder / f"{name}.toml"
-        path.write_text(text)
-        return path
+        # Drawn in this order, so that a seed gives the same as ever.
+        spares = str(rng.choice([0, 1]))
+        node_patience = rng.choice(["0.3 s", "20 s"])
+        lost = rng.choice(["roll back", "continue"])
+        memory = rng.choice(["true", "false"])
+        return tiny_run.run_file(self.folder, name, STEPS, spares=spares, node_patience=node_patience, lost=lost, memory=memory)
 
     def train(self, name, count):
         rng = random.Random(f"{self.seed} {name}")
@@ -213,7 +158,7 @@ class Soak:
             self.fail(name, "; ".join(expected.problems))
         if expected.skipped:
             self.fail(name, f"batches were passed over: {sorted(expected.skipped)}")
-        got = self.weights(self.folder / "runs" / name)
+        got = tiny_run.weights(self.folder / "runs" / name)
         want = self.reference(expected.trace())
         if got != want:
             self.fail(name, f"the final weights are not those of the trace {expected.trace()}")
@@ -222,12 +167,6 @@ class Soak:
         kept = pathlib.Path(tempfile.mkdtemp(prefix="celere-soak-"))
         shutil.copytree(self.folder, kept, dirs_exist_ok=True)
         sys.exit(f"{name} (--seed {self.seed}): {what}\nall of it is in {kept}")
-
-    def weights(self, run):
-        """The checksums of the files of the final checkpoint, which hold weights and state."""
-        newest = sorted(path for path in (run / "checkpoints").iterdir() if (path / "manifest.json").exists())[-1]
-        manifest = json.loads((newest / "manifest.json").read_text())
-        return [(file["bytes"], file["xxh3_128"]) for file in manifest["files"]]
 
     def reference(self, trace):
         """An undisturbed training, by workers alone, that goes through the same layouts."""
@@ -239,7 +178,7 @@ class Soak:
             shutil.copy(self.folder / "runs" / sorted(os.listdir(self.folder / "runs"))[-1] / "run.toml", run / "run.toml")
             for layout, last in trace:
                 self.reference_part(run, layout, last)
-            self.references[key] = self.weights(run)
+            self.references[key] = tiny_run.weights(run)
         return self.references[key]
 
     def reference_part(self, run, layout, last):
