@@ -121,8 +121,8 @@ supervise() {
   while true; do
     began=$SECONDS
     # Its steps stand in metrics.jsonl already.
-    "$celere" "${supervisor[@]}" "${others[@]}" --address "$here" --interface "$interface" </dev/null \
-      > >(exec grep --line-buffered -v '^{"kind":"step"') &
+    "$celere" "${supervisor[@]}" "${others[@]}" --address "$here" --interface "$interface" \
+      </dev/null > >(exec grep --line-buffered -v '^{"kind":"step"') &
     supervisor_id=$! others=()
     [ -z "$asked" ] || kill -s TERM "$supervisor_id" 2>/dev/null
     while kill -0 "$supervisor_id" 2>/dev/null; do   # a signal to us ends a wait
