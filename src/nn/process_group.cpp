@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "wire/channel.hpp"
+
 #include <atomic>
 #include <functional>
 
@@ -155,6 +157,9 @@ Result<Meeting> Meeting::at_port(const Port& port) {
   options.isServer = port.serves;
   options.numWorkers = static_cast<std::size_t>(port.processes);
   options.timeout = milliseconds_of(port.patience);
+  if (port.serves) {  // left to itself the store would listen at all addresses of the machine
+    ASSIGN_OR_RETURN(options.masterListenFd, wire::listening_socket({port.host, port.port}));
+  }
   try {
     return Meeting(
         std::make_shared<Store>(Store{c10::make_intrusive<c10d::TCPStore>(port.host, options)}));

@@ -194,18 +194,26 @@ Status Channel::work() {
   }
 }
 
-Result<Listener> Listener::open(const Secret& secret, const Address& at) {
-  ASSIGN_OR_RETURN(sockaddr_in address, socket_address(at));
+Result<int> listening_socket(const Address& at) {
+  ASSIGN_OR_RETURN(const sockaddr_in address, socket_address(at));
   const std::string doing = fmt::format("listening at {}:{}", at.host, at.port);
   const int descriptor = ::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (descriptor < 0) return socket_error(doing, errno);
-  Listener listener(descriptor, secret, at);
   const int yes = 1;
   setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
   if (::bind(descriptor, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
       ::listen(descriptor, SOMAXCONN) != 0) {
-    return socket_error(doing, errno);
+    const int problem = errno;
+    ::close(descriptor);
+    return socket_error(doing, problem);
   }
+  return descriptor;
+}
+
+Result<Listener> Listener::open(const Secret& secret, const Address& at) {
+  ASSIGN_OR_RETURN(const int descriptor, listening_socket(at));
+  Listener listener(descriptor, secret, at);
+  sockaddr_in address{};
   socklen_t size = sizeof address;
   ::getsockname(descriptor, reinterpret_cast<sockaddr*>(&address), &size);
   listener.address_.port = ntohs(address.sin_port);

@@ -86,6 +86,11 @@ class Channel {
   Framing framing_;
 };
 
+// A socket that listens at this address only and waits for nobody; port 0: any that is free. The
+// caller closes it. Errors: io; busy, where the port is in use; bad_input for a host that is no
+// numeric address.
+Result<int> listening_socket(const Address& at);
+
 class Listener {
  public:
   // Of this address only; port 0: any that is free. Errors: io; busy, where the port is in use.
