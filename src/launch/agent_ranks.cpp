@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <csignal>
 
+#include "launch/stack_text.hpp"
 #include "wire/orders.hpp"
 
 namespace celere::launch {
@@ -176,7 +177,7 @@ wire::RankSeen AgentRanks::seen(std::int64_t number, Rank& rank) {
     out.collective = waits_in(*flight, world_.clock.now());
   }
   const Result<std::string> stack = world_.files.read(rank.flight_path + ".stack");
-  if (stack.ok()) out.stack = *stack;
+  if (stack.ok()) out.stack = readable_stack(*stack);
   return out;
 }
 

@@ -72,8 +72,8 @@ TEST(TrainReport, says_how_to_go_on) {
                                 "gave_up",
                                 {{"why", std::string("8 starts in a row got no step further")},
                                  {"errors", std::string("disk full")}}});
-  EXPECT_THAT(report.end(), testing::StartsWith(
-                                "Given up: 8 starts in a row got no step further\ndisk full\n"));
+  EXPECT_THAT(report.end(),
+              testing::StartsWith("Given up: 8 starts in a row got no step further\ndisk full\n"));
 }
 
 TEST(TrainReport, warns_of_what_could_not_be_kept) {
