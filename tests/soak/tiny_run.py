@@ -40,6 +40,7 @@ check_every = "20 steps"
 node_patience = "NODE_PATIENCE"
 back_off = "0.2 s"
 node_failures = 1000
+retries = RETRIES
 skips = 0
 [cluster]
 use = "eos-h100"
@@ -55,7 +56,7 @@ files = ["FOLDER/facts.jsonl"]
 question = "q"
 answer = "a"
 """
-SETTINGS = {"memory": "false", "spares": "0", "lost": "roll back", "node_patience": "20 s"}
+SETTINGS = {"memory": "false", "spares": "0", "lost": "roll back", "node_patience": "20 s", "retries": "8"}
 
 
 def write_facts(folder):
