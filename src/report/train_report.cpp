@@ -73,6 +73,7 @@ std::string TrainReport::hear(const wire::Event& event) {
         total_steps_);
   }
   if (event.event == "resumed") {
+    saved_ = number(event, "step");
     return fmt::format("goes on behind step {}, from {}\n", number(event, "step"),
                        text(event, "checkpoint"));
   }
@@ -87,7 +88,12 @@ std::string TrainReport::hear(const wire::Event& event) {
   if (event.event == "log_failed") {
     return fmt::format("warning: the logs could not be written: {}\n", text(event, "error"));
   }
+  if (event.event == "checkpoint_saved") saved_ = number(event, "step");
   if (event.event == "done" || event.event == "stopped") ended_ = event.event;
+  // Asked twice to stop, or with a disk that is full: no rank says that it has.
+  if (event.event == "finished" && text(event, "how") == "stopped" && ended_.empty()) {
+    ended_ = "not saved";
+  }
   if (event.event == "not_finite") return text(event, "message") + "\n";
   if (event.event == "gave_up") {
     ended_ = event.event;
@@ -139,6 +145,11 @@ std::string TrainReport::end() const {
     return out +
            fmt::format("Stopped and saved behind step {} of {}. To go on:\n  celere train {}\n",
                        last_.step, total_steps_, run_);
+  }
+  if (ended_ == "not saved" || (ended_.empty() && !started_)) {
+    return out + fmt::format(
+                     "Stopped, and not saved: it goes on behind step {}, with\n  celere train {}\n",
+                     saved_, run_);
   }
   return out + fmt::format("All is in {}. Ask it something:\n  celere ask --run {} \"...\"\n",
                            directory_, directory_);

@@ -28,12 +28,12 @@ class TrainReport {
 
  private:
   std::string run_, directory_;
-  std::int64_t total_steps_ = 0, first_step_ = 0;
+  std::int64_t total_steps_ = 0, first_step_ = 0, saved_ = 0;
   wire::StepMetrics last_;
   std::optional<double> validation_, loss_smooth_;
   double seconds_ = 0, tokens_ = 0;
   bool started_ = false;
-  std::string ended_;  // "done", "stopped", "gave_up"
+  std::string ended_;  // "done", "stopped", "not saved", "gave_up"
   std::string message_;
 };
 

@@ -37,10 +37,11 @@ TEST(TrainReport, begins_with_what_is_trained) {
   wire::Event many = started(0);
   many.fields.push_back({"ranks", std::int64_t{4}});
   many.fields.push_back({"layout", std::string("tp=2,pp=2,dp=1")});
-  EXPECT_EQ(report.hear(many),
+  EXPECT_EQ(report.hear(many), "");  // again, after a failure
+  EXPECT_EQ(TrainReport("x.toml", "runs/x").hear(many),
             "4.39 M parameters in bf16, 4 ranks of 2 threads (tp=2,pp=2,dp=1), AVX-512 kernels; "
             "0.04 M tokens of text; steps 1 to 100\n");
-  EXPECT_EQ(report.hear(started(100)), "all 100 steps are done\n");
+  EXPECT_EQ(TrainReport("x.toml", "runs/x").hear(started(100)), "all 100 steps are done\n");
 }
 
 // The shown loss moves a twentieth of the way at each step: 4, then 4 + (2 - 4) / 20 = 3.9.
@@ -74,6 +75,21 @@ TEST(TrainReport, says_how_to_go_on) {
                                  {"errors", std::string("disk full")}}});
   EXPECT_THAT(report.end(),
               testing::StartsWith("Given up: 8 starts in a row got no step further\ndisk full\n"));
+}
+
+// Asked twice to stop, no rank says that it has stopped: what counts is the last checkpoint.
+TEST(TrainReport, does_not_call_saved_what_was_not) {
+  TrainReport report("x.toml", "runs/x");
+  (void)report.hear(started(0));
+  report.hear(step(1, 4));
+  (void)report.hear(wire::Event{"", "checkpoint_saved", {{"step", std::int64_t{1}}}});
+  report.hear(step(2, 2));
+  (void)report.hear(
+      wire::Event{"", "finished", {{"how", std::string("stopped")}, {"step", std::int64_t{2}}}});
+  EXPECT_THAT(report.end(), testing::EndsWith("Stopped, and not saved: it goes on behind step 1, "
+                                              "with\n  celere train x.toml\n"));
+  (void)report.hear(wire::Event{"", "stopped", {{"step", std::int64_t{2}}}});
+  EXPECT_THAT(report.end(), testing::HasSubstr("Stopped and saved behind step 2"));
 }
 
 TEST(TrainReport, warns_of_what_could_not_be_kept) {
