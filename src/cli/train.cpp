@@ -39,6 +39,7 @@ struct Flags {
 // A supervisor that was killed is started again, but not over and over.
 constexpr int supervisors_max = 100;
 const Seconds look_every = Seconds::of(0.05);
+const Seconds start_patience = Seconds::of(50);    // agents that nobody leads stay for a minute
 constexpr std::uintmax_t shared_least = 16 << 20;  // bytes: records of ranks are small
 
 // Folders of the nodes on this machine: in memory, where it has such a place that takes something.
@@ -146,7 +147,7 @@ class Front {
 
   Result<Ending> run(const std::function<void(const std::string&)>& stays) {
     for (int i = 1;; ++i) {
-      ASSIGN_OR_RETURN(const Ending ending, run_one());
+      ASSIGN_OR_RETURN(const Ending ending, run_one(i == 1));
       if (!ending.signal || interrupts_ > 1 || i == supervisors_max) return ending;
       stays(fmt::format("the supervisor was {}; another one takes over\n", written(ending)));
     }
@@ -154,8 +155,17 @@ class Front {
   const std::string& errors() const { return errors_; }
 
  private:
-  Result<Ending> run_one() {
-    ASSIGN_OR_RETURN(const std::unique_ptr<Process> process, processes_.start(command_));
+  // While agents live: a program that is being installed anew is there in a moment.
+  Result<std::unique_ptr<Process>> start(bool first) {
+    const Instant end = clock_.now() + (first ? Seconds::of(0) : start_patience);
+    while (true) {
+      Result<std::unique_ptr<Process>> process = processes_.start(command_);
+      if (process.ok() || clock_.now() >= end || interrupts_ > 1) return process;
+      clock_.sleep(look_every);
+    }
+  }
+  Result<Ending> run_one(bool first) {
+    ASSIGN_OR_RETURN(const std::unique_ptr<Process> process, start(first));
     int passed_on = 0;
     bool heard = false;
     std::string begun;

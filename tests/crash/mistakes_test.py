@@ -8,6 +8,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -24,7 +25,7 @@ DONE, GAVE_UP, WRONG, STOPPED = 0, 1, 2, 3
 
 
 class Wrong(Exception):
-    pass
+    """What a case found."""
 
 
 def until(what, seconds, condition):
@@ -68,9 +69,9 @@ class Training:
         return [self.build / "celere", "train", self.file, *layout, "--json", *map(str, flags)]
 
     def start(self, *flags, prefix=()):
-        self.output = open(self.folder / f"{self.name}.out", "a")
+        output = open(self.folder / f"{self.name}.out", "a")
         self.errors = open(self.folder / f"{self.name}.err", "w+")
-        self.front = subprocess.Popen([*prefix, *self.command(*flags)], cwd=self.folder, stdout=self.output, stderr=self.errors,
+        self.front = subprocess.Popen([*prefix, *self.command(*flags)], cwd=self.folder, stdout=output, stderr=self.errors,
                                       start_new_session=True)
         return self
 
@@ -91,14 +92,12 @@ class Training:
         expect(ended.returncode == WRONG, f"exit code {ended.returncode}: {ended.stdout[-500:]} {ended.stderr}")
         for one in [part] if isinstance(part, str) else part:
             expect_text(one, ended.stderr)
-        return ended.stderr
 
     def finishes(self, *flags):
-        self.start(*flags)
-        self.ends(DONE)
-        self.check_weights()
+        self.start(*flags).ends_right()
 
-    def check_weights(self):
+    def ends_right(self):
+        self.ends(DONE)
         expect(tiny_run.weights(self.run) == self.undisturbed, "the final weights are not the undisturbed ones")
 
     def lines(self, file):
@@ -168,8 +167,7 @@ def two_trainings_of_one_run(new):
                             cwd=training.folder, capture_output=True, text=True, timeout=30)
     expect(second.returncode == WRONG, f"exit code {second.returncode}")
     expect_text(f"process {leader} trains here already", second.stderr)
-    training.ends(DONE)
-    training.check_weights()
+    training.ends_right()
     expect(training.starts() == 1, "it was started again")
 
 
@@ -331,8 +329,28 @@ def front_and_supervisor_are_killed(new):
     epochs = [event["epoch"] for event in training.events("supervisor_started")]
     expect(epochs == [1, 2, 3, 4], f"epochs {epochs}")
     expect(sorted(training.processes("worker")) == workers, "workers were started again")
-    training.ends(DONE)
-    training.check_weights()
+    training.ends_right()
+
+
+def the_program_is_installed_anew(new):
+    """While it trains, and the supervisor and a worker die: what lies in its place by then goes on."""
+    training = new()
+    build, own = training.build, training.folder / "installed"
+    own.mkdir()
+    for name in ("celere", "celere-worker"):
+        shutil.copy(build / name, own / name)
+    training.build = own
+    training.start().passes(30)
+    for name in ("celere", "celere-worker"):
+        (own / name).unlink()
+    send([training.supervisor()], signal.SIGKILL)
+    time.sleep(1)
+    for name in ("celere", "celere-worker"):
+        shutil.copy(build / name, own / f"{name}.new")
+        (own / f"{name}.new").rename(own / name)
+    training.passes(training.step() + 30)
+    send(training.processes("worker")[:1], signal.SIGKILL)
+    training.ends_right()
 
 
 def nobody_leads_for_a_minute(new):
@@ -369,8 +387,7 @@ def asleep(new):
         send([training.front.pid], signal.SIGCONT)
         training.passes(training.step() + 20)
         expect(training.starts() == 1, f"awake in the order {order} it was started again: {training.events()[-8:]}")
-    training.ends(DONE)
-    training.check_weights()
+    training.ends_right()
 
 
 def parts_asleep(new):
@@ -378,14 +395,12 @@ def parts_asleep(new):
     send([training.supervisor()], signal.SIGSTOP)
     time.sleep(8)
     send([training.supervisor()], signal.SIGCONT)
-    training.ends(DONE)
-    training.check_weights()
+    training.ends_right()
     expect(training.starts() == 1, f"the supervisor slept, and it was started again: {training.events()[-8:]}")
     training = new("-agent").start().passes(30)
     send(training.processes("agent")[:1], signal.SIGSTOP)  # a node that is silent is gone
     until("the silent node is noticed", 12, lambda: training.events("node_gone"))
-    training.ends(DONE)
-    training.check_weights()
+    training.ends_right()
     expect(training.starts() <= 2, "more than one start")
 
 
@@ -423,8 +438,7 @@ def no_memory_for_nodes(new):
     for options in ("size=4k", "ro"):
         training = new("-" + options.replace("=", ""))
         training.start(prefix=["unshare", "-m", "sh", "-c", f'mount -t tmpfs -o {options} none /dev/shm; exec "$@"', "sh"])
-        training.ends(DONE)
-        training.check_weights()
+        training.ends_right()
     training = new("-disk", retries="2").start("--stop-after", 40)
     training.ends(DONE)
     kept = tiny_run.checkpoints(training.run)[-1].name
@@ -440,7 +454,7 @@ def no_memory_for_nodes(new):
 
 CASES = [two_trainings_of_one_run, wrong_flags_start_nothing, the_directory_of_another_run, damaged_files, interrupted, the_front_goes,
          front_and_supervisor_are_killed, asleep, parts_asleep, the_front_is_stopped, the_run_directory_is_removed,
-         no_memory_for_nodes, nobody_leads_for_a_minute]
+         no_memory_for_nodes, the_program_is_installed_anew, nobody_leads_for_a_minute]
 
 
 def main():
