@@ -151,6 +151,11 @@ Result<Recovery> Recovery::from_state(Settings settings, Shape shape, std::strin
   return out;
 }
 
+int Recovery::slot_of(Node node) const {
+  const auto found = std::ranges::find(memory_.slots, node);
+  return found == memory_.slots.end() ? -1 : static_cast<int>(found - memory_.slots.begin());
+}
+
 bool Recovery::is_drained(Node node) const {
   const auto found = memory_.nodes.find(node);
   return found != memory_.nodes.end() && found->second.drained;

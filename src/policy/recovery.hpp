@@ -72,6 +72,8 @@ class Recovery {
   // Of each slot of the present generation.
   const std::vector<Node>& nodes() const { return memory_.slots; }
   std::optional<Step> committed() const;  // the newest that is trusted
+  // Which of them it is; -1: none, a spare.
+  int slot_of(Node node) const;
   bool is_drained(Node node) const;
   int failures_of(Node node) const;  // within the window, as far as they were counted
   // The checkpoints that a roll back could need, ascending: besides the newest, these must not be

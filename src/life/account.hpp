@@ -1,0 +1,60 @@
+// Where the time of a training went. Each nanosecond is in one place, so the parts sum to the
+// whole.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "life/scene.hpp"
+
+namespace celere::life {
+
+enum class Part : std::uint8_t {
+  useful,      // steps done for the first time, at the full layout's pace
+  waiting,     // before the first start, for nodes
+  checkpoint,  // saves that block
+  detection,   // standing still, and nobody knows or knows where
+  restart,     // from there to the next step: stop, replace, load, warm up, regroup, back off
+  replay,      // steps done again, and those that a failure cut short
+  degraded,    // what steps took longer than in the full layout: fewer nodes, slow ones
+  no_machine,  // after the first start: too few nodes
+};
+inline constexpr int part_count = 8;
+const char* name_of(Part part);
+
+using Account = std::array<Nanoseconds, part_count>;
+Nanoseconds whole(const Account& account);
+
+struct CauseCount {
+  std::int64_t hits = 0;       // those that struck what trains
+  std::int64_t idle_hits = 0;  // and spares
+  Nanoseconds lost = 0;        // detection, restart, replay and no machine that followed
+};
+
+struct StoryEvent {
+  Nanoseconds at = 0;
+  std::string text = {};
+};
+
+struct Life {
+  bool done = false;
+  std::string why_not = {};  // not done: who gave up, and why; or the horizon
+  Nanoseconds time = 0;      // from 0 to the end
+  Account account{};
+  std::vector<CauseCount> causes = {};  // as in the scene
+  std::int64_t starts = 0, regroups = 0, checkpoints = 0, failures = 0, drained = 0;
+  std::int64_t steps_again = 0;  // done more than once
+  std::int64_t undetected = 0;   // silent corruption that no check found
+  Seconds node_time = {};        // the sum over nodes, each from its arrival to the end
+  std::optional<Joules> energy = {};
+  std::optional<Dollars> dollars = {};
+  std::vector<StoryEvent> story = {};  // where it was asked for
+
+  // Useful time over all time since there were nodes enough to begin.
+  double ettr() const;
+};
+
+}  // namespace celere::life
