@@ -28,7 +28,7 @@ Scene scene_of(int nodes, double days, double failures) {
   scene.causes[2].group = 4;
   scene.times = {.first = 600_s, .stop = 5_s, .replace = 60_s, .restart = 30_s, .load = 120_s};
   scene.checkpoints = {.every = 30, .blocking = 0.5_s, .background = 60_s};
-  scene.recovery.restarts = 1'000'000'000;
+  scene.recovery.restarts = scene.recovery.retries = 1'000'000'000;
   return scene;
 }
 

@@ -11,12 +11,14 @@
 
 #include "policy/events.hpp"
 #include "policy/memory.hpp"
+#include "policy/node_index.hpp"
 
 namespace celere::policy {
 
 class Decision {
  public:
-  Decision(const Settings& settings, Memory& memory) : settings_(settings), m_(memory) {}
+  Decision(const Settings& settings, Memory& memory, NodeIndex& index)
+      : settings_(settings), m_(memory), index_(index) {}
 
   void on(const NodeJoined& event);
   void on(const NodeGone& event);
@@ -51,11 +53,13 @@ class Decision {
   // ---- starts.cpp ----
   bool usable(const NodeMemory& node) const;
   bool usable(Node node) const;
-  int usable_count() const;
-  int slot_of(Node node) const;  // -1: none
-  std::vector<Node> chosen(int count) const;
-  std::vector<Node> spares() const;  // the best first
-  int nodes_wanted() const;          // for which a plan would be asked: those there are, or all
+  int usable_count();
+  int slot_of(Node node) const { return index_.slot_of(node); }  // -1: none
+  std::vector<Node> chosen(int count);
+  std::vector<Node> with_spares();  // the slots' nodes, and spares where one cannot stay
+  std::vector<Node> spares();       // the best first
+  std::vector<Node> best_spares(std::size_t most);
+  int nodes_wanted();  // for which a plan would be asked: those there are, or all
   void ask_plan(int nodes, const std::string& why);
   void wait(const std::string& why);
   void start(const std::string& why);
@@ -64,7 +68,7 @@ class Decision {
   // Spares, new nodes: does what the present generation can gain by them.
   void improve();
   bool join_replica();
-  std::string why_move() const;  // a reason to go to other nodes at the next checkpoint, or empty
+  std::string why_move();  // a reason to go to other nodes at the next checkpoint, or empty
   void ask_save(const std::string& why);
   void stop_saved();
 
@@ -92,6 +96,7 @@ class Decision {
 
   const Settings& settings_;
   Memory& m_;
+  NodeIndex& index_;
   std::vector<Action> actions_;
 };
 

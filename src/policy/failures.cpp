@@ -24,6 +24,7 @@ void Decision::blame(Node node) {
   // More than the limit tells no more.
   const auto most = static_cast<std::size_t>(std::max(settings_.node_failures, 1));
   if (it.failures.size() > most) it.failures.erase(it.failures.begin());
+  index_.changed(node);
   drain_if_lemon(node);
 }
 
@@ -32,9 +33,11 @@ void Decision::drain_if_lemon(Node node) {
   NodeMemory& it = m_.nodes.at(node);
   if (it.drained) return;
   forget_old_failures(it);
+  index_.changed(node);
   if (std::ssize(it.failures) < settings_.node_failures) return;
   if (usable_count() - (usable(it) ? 1 : 0) < m_.next.shape.slots) return;
   it.drained = true;
+  index_.changed(node);
   act(Drain{node}, fmt::format("node {} failed {} times within {:.1f} h", node, it.failures.size(),
                                settings_.node_window.in_base() / 3600));
 }
@@ -84,7 +87,7 @@ bool Decision::go_on_without(const std::vector<Node>& lost, const std::string& w
     if (m_.shape.replica_of_slot[slot] != replica) left.push_back(m_.slots[slot]);
   }
   if (left.empty()) return false;
-  m_.slots = left;
+  index_.set_slots(m_, left);
   m_.shape = without_replica(m_.shape, replica);
   m_.present = {.how = m_.present.how, .regrouped = true};
   m_.phase = Phase::regrouping;
@@ -108,10 +111,9 @@ void Decision::on(const NodeJoined& event) {
   it.present = true;
   it.slow = false;
   it.leaves.reset();
-  std::vector<Node> lemons;  // few: to count who is usable takes a look at all
-  for (const auto& [node, memory] : m_.nodes) {
-    if (std::ssize(memory.failures) >= settings_.node_failures) lemons.push_back(node);
-  }
+  index_.changed(event.node);
+  index_.settle(m_);
+  const std::set<Node> lemons = index_.lemons();
   for (const Node node : lemons) drain_if_lemon(node);
   if (m_.phase == Phase::waiting) return start_or_wait(fmt::format("node {} is there", event.node));
   improve();
@@ -121,6 +123,7 @@ void Decision::on(const NodeCleared& event) {
   NodeMemory& it = m_.nodes[event.node];
   it.drained = it.slow = false;
   it.failures.clear();
+  index_.changed(event.node);
   if (m_.phase == Phase::waiting) {
     return start_or_wait(fmt::format("node {} may work again", event.node));
   }
@@ -134,6 +137,7 @@ void Decision::on(const NodeGone& event) {
   const bool was_there = it.present;
   it.present = false;
   it.leaves.reset();
+  index_.changed(event.node);
   if (was_there && mine) m_.present.suspect.reset();
   const std::string why = fmt::format("node {} is gone", event.node);
   if (mine && lives()) {
@@ -249,6 +253,7 @@ void Decision::on(const Slow& event) {
                             event.rank, event.node, event.factor));
   }
   it.slow = true;
+  index_.changed(event.node);
   improve();
 }
 
@@ -257,6 +262,7 @@ void Decision::on(const Preemption& event) {
   NodeMemory& it = m_.nodes[event.node];
   if (!it.present) return;
   it.leaves = m_.latest + event.notice;
+  index_.changed(event.node);
   if (m_.phase != Phase::training || slot_of(event.node) < 0) return;
   ask_save(
       fmt::format("node {} will be taken away in {:.0f} s", event.node, event.notice.in_base()));

@@ -160,6 +160,7 @@ void Decision::on_mismatch(const BadNumbers& event) {
     why += fmt::format(": node {} computes wrongly", *event.node);
     if (!it.drained) {
       it.drained = true;
+      index_.changed(*event.node);
       act(Drain{*event.node}, why);
     }
   }

@@ -11,13 +11,15 @@ Recovery::Recovery(Settings settings, Shape shape) : settings_(settings) {
   memory_.full = {shape, shape.slots};
   memory_.next = memory_.origin = memory_.full;
   memory_.shape = std::move(shape);
+  index_.rebuild(memory_, settings_.node_failures);
 }
 
 std::vector<Action> Recovery::on(const Event& event, Instant now) {
   memory_.latest = std::max(memory_.latest, now);
   if (memory_.phase == Phase::over) return {};
-  Decision decision(settings_, memory_);
+  Decision decision(settings_, memory_, index_);
   std::visit([&](const auto& what) { decision.on(what); }, event);
+  index_.settle(memory_);
   return decision.take();
 }
 
@@ -29,8 +31,8 @@ std::optional<Instant> Recovery::wakes() const {
   };
   at(memory_.start_at);
   if (memory_.short_since && settings_.resizes) at(*memory_.short_since + settings_.node_patience);
-  for (const auto& [node, it] : memory_.nodes) {
-    if (it.present && !it.drained && it.leaves) at(*it.leaves + settings_.node_patience);
+  for (const Node node : index_.leaving()) {
+    at(*memory_.nodes.at(node).leaves + settings_.node_patience);
   }
   return out;
 }
@@ -47,8 +49,9 @@ std::vector<Action> Recovery::begin(Instant now) {
   }
   // What a training begins with is right as far as anybody can tell.
   if (!memory_.started && !memory_.commits.empty()) memory_.clean = memory_.commits.back();
-  Decision decision(settings_, memory_);
+  Decision decision(settings_, memory_, index_);
   decision.start_or_wait(memory_.started ? "the training goes on" : "the training begins");
+  index_.settle(memory_);
   return decision.take();
 }
 
@@ -112,6 +115,7 @@ void Recovery::adopt(const Adopted& running) {
   std::ranges::sort(memory_.skipped);
   memory_.clean = memory_.commits.empty() ? 0 : memory_.commits.back();
   memory_.present = {.stepped = true};
+  index_.rebuild(memory_, settings_.node_failures);
 }
 
 std::optional<Step> Recovery::committed() const {
@@ -148,13 +152,11 @@ Result<Recovery> Recovery::from_state(Settings settings, Shape shape, std::strin
     for (auto& [number, node] : memory.nodes) node.present = false;
   }
   out.memory_ = std::move(memory);
+  out.index_.rebuild(out.memory_, out.settings_.node_failures);
   return out;
 }
 
-int Recovery::slot_of(Node node) const {
-  const auto found = std::ranges::find(memory_.slots, node);
-  return found == memory_.slots.end() ? -1 : static_cast<int>(found - memory_.slots.begin());
-}
+int Recovery::slot_of(Node node) const { return index_.slot_of(node); }
 
 bool Recovery::is_drained(Node node) const {
   const auto found = memory_.nodes.find(node);

@@ -26,6 +26,7 @@
 #include "base/result.hpp"
 #include "policy/events.hpp"
 #include "policy/memory.hpp"
+#include "policy/node_index.hpp"
 
 namespace celere::policy {
 
@@ -85,6 +86,7 @@ class Recovery {
 
   Settings settings_;
   Memory memory_;
+  NodeIndex index_;  // of its nodes
 };
 
 }  // namespace celere::policy

@@ -65,32 +65,45 @@ bool Decision::usable(Node node) const {
   return found != m_.nodes.end() && usable(found->second);
 }
 
-int Decision::usable_count() const {
-  return static_cast<int>(
-      std::ranges::count_if(m_.nodes, [&](const auto& entry) { return usable(entry.second); }));
+int Decision::usable_count() {
+  index_.settle(m_);
+  return index_.steady() + static_cast<int>(std::ranges::count_if(
+                               index_.leaving(), [&](Node node) { return usable(node); }));
 }
 
-int Decision::slot_of(Node node) const {
-  const auto found = std::ranges::find(m_.slots, node);
-  return found == m_.slots.end() ? -1 : static_cast<int>(found - m_.slots.begin());
-}
-
-std::vector<Node> Decision::spares() const {
-  std::vector<std::tuple<bool, std::size_t, Node>> ranked;
-  for (const auto& [number, node] : m_.nodes) {
+std::vector<Node> Decision::spares() {
+  index_.settle(m_);
+  auto ranked = index_.spares();
+  for (const Node number : index_.leaving()) {
+    const NodeMemory& node = m_.nodes.at(number);
     if (usable(node) && slot_of(number) < 0) {
-      ranked.emplace_back(node.slow, node.failures.size(), number);
+      ranked.emplace(node.slow, node.failures.size(), number);
     }
   }
-  std::ranges::sort(ranked);
   std::vector<Node> out;
   for (const auto& entry : ranked) out.push_back(std::get<Node>(entry));
   return out;
 }
 
+std::vector<Node> Decision::best_spares(std::size_t most) {
+  index_.settle(m_);
+  std::vector<Node> out;
+  if (!index_.leaving().empty()) {
+    out = spares();
+    if (out.size() > most) out.resize(most);
+    return out;
+  }
+  for (const auto& entry : index_.spares()) {
+    if (out.size() == most) break;
+    out.push_back(std::get<Node>(entry));
+  }
+  return out;
+}
+
 // Nodes keep their slots where they can: what they hold on local disks and in caches stays of use.
 // A slow one gives way to a spare that is not. REQUIRES: so many are usable.
-std::vector<Node> Decision::chosen(int count) const {
+std::vector<Node> Decision::chosen(int count) {
+  if (count == std::ssize(m_.slots)) return with_spares();
   const std::vector<Node> others = spares();
   std::vector<Node> fresh, stay, last;
   for (const Node node : others) (m_.nodes.at(node).slow ? last : fresh).push_back(node);
@@ -104,13 +117,6 @@ std::vector<Node> Decision::chosen(int count) const {
   fresh.insert(fresh.end(), last.begin(), last.end());
   auto next = fresh.begin();
   std::vector<Node> out;
-  if (count == std::ssize(m_.slots)) {
-    for (const Node node : m_.slots) {
-      const bool stays = std::ranges::find(stay, node) != stay.end();
-      out.push_back(stays ? node : *next++);
-    }
-    return out;
-  }
   for (const Node node : stay) {
     if (std::ssize(out) < count) out.push_back(node);
   }
@@ -118,7 +124,30 @@ std::vector<Node> Decision::chosen(int count) const {
   return out;
 }
 
-int Decision::nodes_wanted() const { return std::min(usable_count(), m_.full.shape.slots); }
+std::vector<Node> Decision::with_spares() {
+  index_.settle(m_);
+  std::vector<Node> out = m_.slots;
+  const std::set<int>& odd = index_.odd_slots();
+  if (odd.empty()) return out;
+  const auto node_of = [&](int slot) { return m_.slots[static_cast<std::size_t>(slot)]; };
+  const bool any_slow = std::ranges::any_of(
+      odd, [&](int slot) { return usable(node_of(slot)) && m_.nodes.at(node_of(slot)).slow; });
+  const std::vector<Node> others = any_slow ? spares() : best_spares(odd.size());
+  std::ptrdiff_t slow_stay = std::ssize(odd);
+  for (const int slot : odd) {
+    slow_stay -= usable(node_of(slot)) && !m_.nodes.at(node_of(slot)).slow ? 1 : 0;
+  }
+  slow_stay -= std::ranges::count_if(others, [&](Node node) { return !m_.nodes.at(node).slow; });
+  auto next = others.begin();
+  for (const int slot : odd) {
+    const Node node = node_of(slot);
+    if (usable(node) && (!m_.nodes.at(node).slow || slow_stay-- > 0)) continue;
+    out[static_cast<std::size_t>(slot)] = *next++;
+  }
+  return out;
+}
+
+int Decision::nodes_wanted() { return std::min(usable_count(), m_.full.shape.slots); }
 
 void Decision::over(End end, const std::string& why) {
   m_.phase = Phase::over;
@@ -182,8 +211,12 @@ void Decision::start_or_wait(const std::string& why) {
 void Decision::start(const std::string& why) {
   const std::vector<Node> nodes = chosen(m_.next.shape.slots);
   std::vector<Node> fresh, other;
-  for (const Node node : nodes) {
-    if (slot_of(node) < 0) (m_.nodes.at(node).used ? other : fresh).push_back(node);
+  const bool alike = nodes.size() == m_.slots.size();
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    if (alike && nodes[i] == m_.slots[i]) continue;
+    NodeMemory& it = m_.nodes.at(nodes[i]);
+    if (slot_of(nodes[i]) < 0) (it.used ? other : fresh).push_back(nodes[i]);
+    it.used = true;
   }
   GenerationMemory present;
   std::string how = "on the same nodes";
@@ -210,8 +243,7 @@ void Decision::start(const std::string& why) {
   m_.short_since.reset();
   m_.origin = m_.next;
   m_.shape = m_.next.shape;
-  m_.slots = nodes;
-  for (const Node node : nodes) m_.nodes.at(node).used = true;
+  index_.set_slots(m_, nodes);
   m_.present = present;
   m_.phase = Phase::training;
   ++m_.generation;
@@ -230,7 +262,9 @@ bool Decision::join_replica() {
   std::vector<Node> joining = spares();
   if (std::ssize(joining) < slots) return false;
   joining.resize(static_cast<std::size_t>(slots));
-  m_.slots.insert(m_.slots.end(), joining.begin(), joining.end());
+  std::vector<Node> all = m_.slots;
+  all.insert(all.end(), joining.begin(), joining.end());
+  index_.set_slots(m_, std::move(all));
   m_.shape = with_replica(m_.shape, slots);
   for (const Node node : joining) m_.nodes.at(node).used = true;
   m_.present = {.how = m_.present.how, .regrouped = true};
@@ -241,13 +275,16 @@ bool Decision::join_replica() {
   return true;
 }
 
-std::string Decision::why_move() const {
+std::string Decision::why_move() {
   if (m_.phase != Phase::training) return "";
   if (m_.next.shape.slots > m_.origin.shape.slots && usable_count() >= m_.next.shape.slots) {
     return fmt::format("there are nodes for a layout of {}", m_.next.shape.slots);
   }
-  std::vector<Node> others = spares();
-  for (const Node node : m_.slots) {
+  index_.settle(m_);
+  if (index_.odd_slots().empty()) return "";
+  const std::vector<Node> others = best_spares(1);
+  for (const int slot : index_.odd_slots()) {
+    const Node node = m_.slots[static_cast<std::size_t>(slot)];
     const NodeMemory& it = m_.nodes.at(node);
     if (it.present && !usable(it) && usable_count() >= m_.next.shape.slots) {
       return fmt::format("node {} {}", node, it.drained ? "is drained" : "will be taken away");

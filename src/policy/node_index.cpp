@@ -1,0 +1,81 @@
+#include "policy/node_index.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace celere::policy {
+
+void NodeIndex::rebuild(const Memory& memory, int node_failures) {
+  *this = {};
+  node_failures_ = static_cast<std::size_t>(std::max(node_failures, 0));
+  for (std::size_t i = 0; i < memory.slots.size(); ++i) {
+    entries_[memory.slots[i]].slot = static_cast<int>(i);
+  }
+  for (const auto& [node, it] : memory.nodes) enter(node, entries_[node], it);
+}
+
+void NodeIndex::leave(Node node, Entry& entry) {
+  if (!entry.known) return;
+  if (entry.steady) {
+    --steady_;
+    spares_.erase({entry.slow, entry.failures, node});
+  }
+  leaving_.erase(node);
+  lemons_.erase(node);
+  if (entry.odd) odd_slots_.erase(entry.odd_slot);
+  entry.known = false;
+}
+
+void NodeIndex::enter(Node node, Entry& entry, const NodeMemory& memory) {
+  const bool there = memory.present && !memory.drained;
+  entry.known = true;
+  entry.steady = there && !memory.leaves;
+  entry.slow = memory.slow;
+  entry.failures = memory.failures.size();
+  entry.odd = entry.slot >= 0 && (!entry.steady || entry.slow);
+  entry.odd_slot = entry.slot;
+  if (entry.steady) {
+    ++steady_;
+    if (entry.slot < 0) spares_.emplace(entry.slow, entry.failures, node);
+  }
+  if (there && memory.leaves) leaving_.insert(node);
+  if (!memory.drained && entry.failures >= node_failures_) lemons_.insert(node);
+  if (entry.odd) odd_slots_.insert(entry.slot);
+}
+
+void NodeIndex::settle(const Memory& memory) {
+  if (changed_.empty()) return;
+  // All leave first: one may take the slot of another.
+  for (const Node node : changed_) leave(node, entries_[node]);
+  for (const Node node : changed_) {
+    Entry& entry = entries_[node];
+    const auto found = memory.nodes.find(node);
+    if (!entry.known && found != memory.nodes.end()) enter(node, entry, found->second);
+  }
+  changed_.clear();
+}
+
+void NodeIndex::set_slots(Memory& memory, std::vector<Node> slots) {
+  settle(memory);
+  const std::vector<Node>& old = memory.slots;
+  const bool same = old.size() == slots.size();
+  for (std::size_t i = 0; i < old.size(); ++i) {
+    if (same && old[i] == slots[i]) continue;
+    entries_[old[i]].slot = -1;
+    changed(old[i]);
+  }
+  for (std::size_t i = 0; i < slots.size(); ++i) {
+    if (same && old[i] == slots[i]) continue;
+    entries_[slots[i]].slot = static_cast<int>(i);
+    changed(slots[i]);
+  }
+  memory.slots = std::move(slots);
+  settle(memory);
+}
+
+int NodeIndex::slot_of(Node node) const {
+  const auto found = entries_.find(node);
+  return found == entries_.end() ? -1 : found->second.slot;
+}
+
+}  // namespace celere::policy
