@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "cost/goodput.hpp"
+#include "life/causes.hpp"
 #include "life/test_scenes.hpp"
 
 namespace celere::life {
@@ -121,6 +122,40 @@ TEST(Theory, failures_follow_their_hazard) {
     const double expected = weibull == 1 ? 2000.0 * 3 / 7 : 2000 * std::sqrt(0.5);
     EXPECT_NEAR(early, expected, 4 * std::sqrt(expected)) << weibull;
   }
+}
+
+// Llama 3 405B: 2,048 nodes, 54 days, 419 unexpected interruptions (3.79e-3 a node-day), more than
+// 90 % effective. Times are the fast ends of what others published: detect 30 s, localise 180 s, a
+// warm spare 60 s, 30 s for communicators, 120 s to load, saves that block 0.5 s at the best
+// interval. Nothing here is fitted to the 90 %. In 49.5 days of steps they have nearly 54 days.
+TEST(Theory, llama_3_is_more_than_nine_tenths_effective) {
+  Scene scene;
+  scene.layouts = {{.nodes = 2048, .step = 5_s}};
+  scene.steps = static_cast<Step>(49.5 * 86400 / 5);
+  scene.tranches = {{.at = 0_s, .nodes = 2048 + 20}};
+  const PerSecond rate = PerSecond::of(419.0 / (2048 * 54.0 * 86400));
+  scene.causes = llama3_causes(rate, {.detect = 30_s, .localise = 180_s, .repair = 1_days});
+  scene.times = {.stop = 5_s, .replace = 60_s, .restart = 30_s, .load = 120_s};
+  scene.times.first = 150_s;
+  const cost::FailureModel model{
+      .rate = 2048 * rate, .restart = 420_s, .blocking = 0.5_s, .least_interval = 60_s};
+  scene.checkpoints = {.every = std::llround(cost::best_interval(model).in_base() / 5),
+                       .blocking = 0.5_s,
+                       .background = 60_s};
+  scene.idle_rate_share = 0;
+  scene.check_every = 1000;
+  ASSERT_TRUE(checked(scene).ok());
+  ThreadPool pool;
+  const Summary summary = summary_of(scene, live_many(scene, {.seed = 1, .replicas = 60}, pool));
+  ASSERT_EQ(summary.done, 60);
+  double hits = 0;
+  for (const CauseMean& cause : summary.causes) hits += cause.hits;
+  const double in_54_days = hits * 54 * 86400 / summary.time.mean;
+  RecordProperty("ettr", std::to_string(summary.ettr.mean));
+  RecordProperty("interruptions", std::to_string(in_54_days));
+  EXPECT_GT(summary.ettr.p5, 0.9);
+  // Those that strike while the job is down anyway do not count, a few in a hundred.
+  EXPECT_NEAR(in_54_days, 419, 0.06 * 419);
 }
 
 }  // namespace

@@ -12,6 +12,9 @@
 
 namespace celere::policy {
 
+// Where two lists of nodes differ, ascending; all places of both where they are of two lengths.
+std::vector<std::size_t> differing(const std::vector<Node>& one, const std::vector<Node>& other);
+
 class NodeIndex {
  public:
   void rebuild(const Memory& memory, int node_failures);

@@ -211,9 +211,8 @@ void Decision::start_or_wait(const std::string& why) {
 void Decision::start(const std::string& why) {
   const std::vector<Node> nodes = chosen(m_.next.shape.slots);
   std::vector<Node> fresh, other;
-  const bool alike = nodes.size() == m_.slots.size();
-  for (std::size_t i = 0; i < nodes.size(); ++i) {
-    if (alike && nodes[i] == m_.slots[i]) continue;
+  for (const std::size_t i : differing(nodes, m_.slots)) {
+    if (i >= nodes.size()) break;
     NodeMemory& it = m_.nodes.at(nodes[i]);
     if (slot_of(nodes[i]) < 0) (it.used ? other : fresh).push_back(nodes[i]);
     it.used = true;
@@ -241,8 +240,8 @@ void Decision::start(const std::string& why) {
   if (m_.started) ++m_.restarts;
   m_.started = true;
   m_.short_since.reset();
-  m_.origin = m_.next;
-  m_.shape = m_.next.shape;
+  if (m_.origin != m_.next) m_.origin = m_.next;
+  if (m_.shape != m_.next.shape) m_.shape = m_.next.shape;
   index_.set_slots(m_, nodes);
   m_.present = present;
   m_.phase = Phase::training;
