@@ -36,8 +36,9 @@ void lives(benchmark::State& state, int nodes, double days, double failures) {
   const Scene scene = scene_of(nodes, days, failures);
   std::uint64_t index = 0, hash = 0;
   std::int64_t struck = 0;
+  const Beginning beginning(scene);
   for (auto _ : state) {
-    const Life life = Replica(scene, 1, index++ % 4).live();
+    const Life life = Replica(scene, beginning, 1, index++ % 4, {}).live();
     if (index <= 1) hash = static_cast<std::uint64_t>(life.time);
     struck += life.failures;
   }

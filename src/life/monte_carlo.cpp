@@ -10,8 +10,9 @@ namespace celere::life {
 
 std::vector<Life> live_many(const Scene& scene, const MonteCarlo& options, ThreadPool& threads) {
   std::vector<Life> lives(static_cast<std::size_t>(options.replicas));
+  const Beginning beginning(scene);
   threads.for_each_index(lives.size(), [&](std::size_t i) {
-    lives[i] = Replica(scene, options.seed, i, options.options).live();
+    lives[i] = Replica(scene, beginning, options.seed, i, options.options).live();
   });
   return lives;
 }

@@ -21,12 +21,47 @@ policy::Shape shape_of(const Layout& layout) {
 
 }  // namespace
 
-Replica::Replica(const Scene& scene, std::uint64_t seed, std::uint64_t index, LifeOptions options)
+// Nodes come by number; one trains from when it and the power for all before it are there.
+std::vector<Arrival> arrivals_of(const Scene& scene) {
+  std::vector<Arrival> out;
+  const auto time_of = [](const std::vector<Tranche>& tranches, Node node) {
+    const auto found = std::ranges::upper_bound(tranches, node, {}, &Tranche::nodes);
+    return found == tranches.end() ? std::optional<Nanoseconds>() : nanoseconds(found->at);
+  };
+  for (Node node = 0; node < scene.nodes(); ++node) {
+    Nanoseconds there = *time_of(scene.tranches, node);
+    if (!scene.powered.empty()) {
+      const auto powered = time_of(scene.powered, node);
+      if (!powered) break;  // never
+      there = std::max(there, *powered);
+    }
+    if (out.empty() || out.back().at != there) out.push_back({there, node, node});
+    ++out.back().end;
+  }
+  return out;
+}
+
+Beginning::Beginning(const Scene& scene)
+    : recovery(scene.recovery, shape_of(scene.layouts.front())), begun(scene.dead_on_arrival == 0) {
+  if (!begun) return;
+  for (const Arrival& arrival : arrivals_of(scene)) {
+    if (arrival.at != 0) continue;
+    for (Node node = arrival.first; node < arrival.end; ++node) {
+      recovery.on(policy::NodeJoined{node}, {});
+    }
+  }
+  actions = recovery.begin({});
+}
+
+Replica::Replica(const Scene& scene, const Beginning& beginning, std::uint64_t seed,
+                 std::uint64_t index, LifeOptions options)
     : scene_(scene),
       options_(options),
       failures_(seed, index),
       repairs_(seed ^ repair_seed, index),
-      policy_(scene.recovery, shape_of(scene.layouts.front())),
+      policy_(beginning.recovery),
+      begun_(beginning.begun),
+      first_actions_(beginning.actions),
       up_(static_cast<std::size_t>(scene.nodes())),
       full_pace_(nanoseconds(scene.layouts.front().step)),
       layout_(&scene.layouts.front()) {
@@ -51,7 +86,7 @@ Life Replica::live() {
   for (std::size_t i = 0; i < scene_.given.size(); ++i) {
     at(nanoseconds(scene_.given[i].at), Kind::given, static_cast<std::int64_t>(i));
   }
-  list_arrivals();
+  arrivals_ = arrivals_of(scene_);
   for (std::size_t i = 0; i < arrivals_.size(); ++i) {
     if (arrivals_[i].at == 0) {
       arrive(arrivals_[i]);
@@ -59,7 +94,7 @@ Life Replica::live() {
       at(arrivals_[i].at, Kind::arrive, static_cast<std::int64_t>(i));
     }
   }
-  carry_out(policy_.begin({now_}));
+  carry_out(begun_ ? std::move(first_actions_) : policy_.begin({now_}));
   const Nanoseconds horizon = nanoseconds(scene_.horizon);
   while (job_ != Job::over) {
     if (queue_.empty() || queue_.top().at > horizon) {
@@ -89,30 +124,15 @@ Life Replica::live() {
   return std::move(life_);
 }
 
-// Nodes come by number; one trains from when it and the power for all before it are there.
-void Replica::list_arrivals() {
-  const auto time_of = [](const std::vector<Tranche>& tranches, Node node) {
-    const auto found = std::ranges::upper_bound(tranches, node, {}, &Tranche::nodes);
-    return found == tranches.end() ? std::optional<Nanoseconds>() : nanoseconds(found->at);
-  };
-  for (Node node = 0; node < scene_.nodes(); ++node) {
-    Nanoseconds there = *time_of(scene_.tranches, node);
-    if (!scene_.powered.empty()) {
-      const auto powered = time_of(scene_.powered, node);
-      if (!powered) return;  // never
-      there = std::max(there, *powered);
-    }
-    if (arrivals_.empty() || arrivals_.back().at != there) arrivals_.push_back({there, node, node});
-    ++arrivals_.back().end;
-  }
-}
-
 void Replica::arrive(const Arrival& arrival) {
   int dead = 0;
   for (Node node = arrival.first; node < arrival.end; ++node) {
     if (scene_.dead_on_arrival > 0 && repairs_.uniform() < scene_.dead_on_arrival) {
       ++dead;
       after(nanoseconds(repairs_.exponential(scene_.dead_repair)), Kind::join, node);
+    } else if (begun_ && arrival.at == 0) {  // recovery knows
+      up_[static_cast<std::size_t>(node)] = 1;
+      ++told_nodes_;
     } else {
       join(node);
     }

@@ -31,15 +31,37 @@
 
 namespace celere::life {
 
+// Nodes first to end - 1 can train from `at` on.
+struct Arrival {
+  Nanoseconds at = 0;
+  Node first = 0, end = 0;
+};
+std::vector<Arrival> arrivals_of(const Scene& scene);
+
 struct LifeOptions {
   bool story = false;
   bool every_event = false;  // slow: each checkpoint is an event
 };
 
+// What every life of a scene begins with: recovery as it is when all nodes that are there at time 0
+// have joined and it was told to begin. Worth sharing among many lives: a hundred thousand GPUs
+// take some milliseconds to join.
+struct Beginning {
+  // Where nodes may be dead on arrival, nobody has joined and nothing was begun: each life draws
+  // its own.
+  explicit Beginning(const Scene& scene);
+  policy::Recovery recovery;
+  bool begun = false;
+  std::vector<policy::Action> actions = {};
+};
+
 class Replica {
  public:
   // REQUIRES: checked(scene), which outlives it. Random numbers come from streams (seed, index).
-  Replica(const Scene& scene, std::uint64_t seed, std::uint64_t index, LifeOptions options = {});
+  Replica(const Scene& scene, std::uint64_t seed, std::uint64_t index, LifeOptions options = {})
+      : Replica(scene, Beginning(scene), seed, index, options) {}
+  Replica(const Scene& scene, const Beginning& beginning, std::uint64_t seed, std::uint64_t index,
+          LifeOptions options);
 
   Life live();  // once
 
@@ -84,10 +106,6 @@ class Replica {
     finishing,  // the last step is done and being saved
     over,
   };
-  struct Arrival {
-    Nanoseconds at = 0;
-    Node first = 0, end = 0;
-  };
   struct Outage {
     int cause = 0;
     std::vector<Node> nodes;
@@ -117,7 +135,6 @@ class Replica {
   }
 
   // ---- replica.cpp: what happens ----
-  void list_arrivals();
   void arrive(const Arrival& arrival);
   void join(Node node);
   void strike(const Failure& failure);
@@ -176,6 +193,8 @@ class Replica {
   std::optional<Nanoseconds> tick_at_;
   std::string why_;  // of the action that is being carried out
 
+  bool begun_;
+  std::vector<policy::Action> first_actions_;
   std::vector<FailureSource> sources_;
   std::vector<Failure> coming_;  // of each source
   std::vector<Node> lemons_;

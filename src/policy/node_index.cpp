@@ -71,10 +71,10 @@ void NodeIndex::settle(const Memory& memory) {
   changed_.clear();
 }
 
-void NodeIndex::set_slots(Memory& memory, std::vector<Node> slots) {
+void NodeIndex::set_slots(Memory& memory, const std::vector<Node>& slots,
+                          const std::vector<std::size_t>& places) {
   settle(memory);
   const std::vector<Node>& old = memory.slots;
-  const std::vector<std::size_t> places = differing(old, slots);
   for (const std::size_t i : places) {
     if (i >= old.size()) break;
     entries_[old[i]].slot = -1;
@@ -85,7 +85,10 @@ void NodeIndex::set_slots(Memory& memory, std::vector<Node> slots) {
     entries_[slots[i]].slot = static_cast<int>(i);
     changed(slots[i]);
   }
-  memory.slots = std::move(slots);
+  memory.slots.resize(slots.size());
+  for (const std::size_t i : places) {
+    if (i < slots.size()) memory.slots[i] = slots[i];
+  }
   settle(memory);
 }
 

@@ -22,8 +22,12 @@ class NodeIndex {
   void changed(Node node) { changed_.push_back(node); }
   // Takes the changes in. The questions below are answered as of the last time.
   void settle(const Memory& memory);
-  // Memory's slots become these.
-  void set_slots(Memory& memory, std::vector<Node> slots);
+  // Memory's slots become these; `places`: where they differ.
+  void set_slots(Memory& memory, const std::vector<Node>& slots,
+                 const std::vector<std::size_t>& places);
+  void set_slots(Memory& memory, const std::vector<Node>& slots) {
+    set_slots(memory, slots, differing(memory.slots, slots));
+  }
 
   int slot_of(Node node) const;  // -1: none
   // Nodes that are there, not drained and not leaving: can be used whatever the time is.

@@ -209,9 +209,10 @@ void Decision::start_or_wait(const std::string& why) {
 }
 
 void Decision::start(const std::string& why) {
-  const std::vector<Node> nodes = chosen(m_.next.shape.slots);
+  std::vector<Node> nodes = chosen(m_.next.shape.slots);
+  const std::vector<std::size_t> places = differing(nodes, m_.slots);
   std::vector<Node> fresh, other;
-  for (const std::size_t i : differing(nodes, m_.slots)) {
+  for (const std::size_t i : places) {
     if (i >= nodes.size()) break;
     NodeMemory& it = m_.nodes.at(nodes[i]);
     if (slot_of(nodes[i]) < 0) (it.used ? other : fresh).push_back(nodes[i]);
@@ -225,7 +226,7 @@ void Decision::start(const std::string& why) {
   } else if (m_.next.shape != m_.shape) {
     present.how = How::resized;
     how = fmt::format("in a layout for {} nodes", m_.next.shape.slots);
-  } else if (nodes == m_.slots) {
+  } else if (places.empty()) {
     present.how = How::in_place;
   } else {
     present.how = fresh.empty() ? How::elsewhere : How::spare;
@@ -242,11 +243,11 @@ void Decision::start(const std::string& why) {
   m_.short_since.reset();
   if (m_.origin != m_.next) m_.origin = m_.next;
   if (m_.shape != m_.next.shape) m_.shape = m_.next.shape;
-  index_.set_slots(m_, nodes);
+  index_.set_slots(m_, nodes, places);
   m_.present = present;
   m_.phase = Phase::training;
   ++m_.generation;
-  act(Start{m_.generation, present.how, nodes, present.from_step, m_.skipped},
+  act(Start{m_.generation, present.how, std::move(nodes), present.from_step, m_.skipped},
       fmt::format("{}; starts {} from step {}", why, how, from));
 }
 
@@ -263,7 +264,7 @@ bool Decision::join_replica() {
   joining.resize(static_cast<std::size_t>(slots));
   std::vector<Node> all = m_.slots;
   all.insert(all.end(), joining.begin(), joining.end());
-  index_.set_slots(m_, std::move(all));
+  index_.set_slots(m_, all);
   m_.shape = with_replica(m_.shape, slots);
   for (const Node node : joining) m_.nodes.at(node).used = true;
   m_.present = {.how = m_.present.how, .regrouped = true};
