@@ -16,146 +16,7 @@ import sys
 import tempfile
 import time
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "soak"))
-import tiny_run  # noqa: E402
-
-STEPS = 600
-LAYOUT = ["--layout", "dp=2", "--oversubscribe", "--threads", "1"]
-DONE, GAVE_UP, WRONG, STOPPED = 0, 1, 2, 3
-
-
-class Wrong(Exception):
-    """What a case found."""
-
-
-def until(what, seconds, condition):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        value = condition()
-        if value:
-            return value
-        time.sleep(0.02)
-    raise Wrong(f"not within {seconds} s: {what}")
-
-
-def expect(condition, what):
-    if not condition:
-        raise Wrong(what)
-
-
-def expect_text(part, text):
-    expect(part in text, f'"{part}" is not in: {text}')
-
-
-def send(processes, number):
-    for process in processes:
-        try:
-            os.kill(process, number)
-        except ProcessLookupError:
-            pass
-
-
-class Training:
-    """One run, its directory and its processes."""
-
-    def __init__(self, build, folder, name, **settings):
-        self.build, self.folder, self.name = build, folder, name
-        self.file = tiny_run.run_file(folder, name, STEPS, **settings)
-        self.run = folder / "runs" / name
-        self.front = None
-
-    def command(self, *flags):
-        layout = [] if "--layout" in flags else LAYOUT
-        return [self.build / "celere", "train", self.file, *layout, "--json", *map(str, flags)]
-
-    def start(self, *flags, prefix=()):
-        output = open(self.folder / f"{self.name}.out", "a")
-        self.errors = open(self.folder / f"{self.name}.err", "w+")
-        self.front = subprocess.Popen([*prefix, *self.command(*flags)], cwd=self.folder, stdout=output, stderr=self.errors,
-                                      start_new_session=True)
-        return self
-
-    def ends(self, code, seconds=90):
-        try:
-            got = self.front.wait(seconds)
-        except subprocess.TimeoutExpired:
-            raise Wrong(f"it does not end within {seconds} s; {self.events()[-3:]}") from None
-        expect(got == code, f"exit code {got}, not {code}: {self.said()}; {self.events()[-3:]}")
-
-    def said(self):
-        self.errors.seek(0)
-        return self.errors.read()
-
-    def refused(self, part, *flags):
-        """It says so, with exit code 2."""
-        ended = subprocess.run(self.command(*flags), cwd=self.folder, capture_output=True, text=True, timeout=60)
-        expect(ended.returncode == WRONG, f"exit code {ended.returncode}: {ended.stdout[-500:]} {ended.stderr}")
-        for one in [part] if isinstance(part, str) else part:
-            expect_text(one, ended.stderr)
-
-    def finishes(self, *flags):
-        self.start(*flags).ends_right()
-
-    def ends_right(self):
-        self.ends(DONE)
-        expect(tiny_run.weights(self.run) == self.undisturbed, "the final weights are not the undisturbed ones")
-
-    def lines(self, file):
-        try:
-            return [json.loads(line) for line in (self.run / file).read_text().split("\n")[:-1]]
-        except FileNotFoundError:
-            return []
-
-    def events(self, *names):
-        return [event for event in self.lines("events.jsonl") if not names or event["event"] in names]
-
-    def step(self):
-        steps = self.lines("metrics.jsonl")
-        return steps[-1]["step"] if steps else 0
-
-    def passes(self, step, seconds=40):
-        until(f"step {step}; it is {self.step()}; {self.said()}", seconds, lambda: self.step() >= step)
-        return self
-
-    def processes(self, kind):
-        """Of this run: "supervise", "agent" or "worker"."""
-        out = []
-        for entry in pathlib.Path("/proc").iterdir():
-            if not entry.name.isdigit():
-                continue
-            try:
-                words = (entry / "cmdline").read_bytes().decode().split("\0")
-                state = (entry / "stat").read_text().rsplit(")", 1)[1].split()[0]
-            except (OSError, UnicodeDecodeError):
-                continue
-            if "--run-directory" not in words or state == "Z" or not words[0].startswith(str(self.build)):
-                continue
-            of = words[words.index("--run-directory") + 1]
-            if (self.folder / of).resolve() != self.run.resolve():
-                continue
-            if words[0].endswith("-worker") if kind == "worker" else kind in words[1:4]:
-                out.append(int(entry.name))
-        return out
-
-    def supervisor(self):
-        return until("a supervisor", 20, lambda: self.processes("supervise"))[0]
-
-    def everyone(self):
-        return [process for kind in ("supervise", "agent", "worker") for process in self.processes(kind)]
-
-    def kill_all(self):
-        if self.front is not None and self.front.poll() is None:
-            self.front.kill()
-        send(self.processes("supervise"), signal.SIGKILL)
-        send(self.everyone(), signal.SIGKILL)
-
-    def status(self):
-        ended = subprocess.run([self.build / "celere", "status", self.run], cwd=self.folder, capture_output=True, text=True,
-                               timeout=20)
-        return ended.returncode, ended.stdout + ended.stderr
-
-    def starts(self):
-        return len(self.events("started"))
+from training import DONE, GAVE_UP, STOPPED, WRONG, Training, Wrong, expect, expect_text, send, tiny_run, until
 
 
 def two_trainings_of_one_run(new):
@@ -307,17 +168,25 @@ def front_and_supervisor_are_killed(new):
     workers = sorted(training.processes("worker"))
 
     def kill_both():
+        send(workers, signal.SIGSTOP)  # else they would be done before all is tried
         training.front.kill()
         send([training.supervisor()], signal.SIGKILL)
         training.front.wait(5)
         until("the supervisor's end", 5, lambda: not training.processes("supervise"))
 
+    def go_on():
+        known = len(training.events("supervisor_started"))
+        training.start()
+        until("another supervisor", 20, lambda: len(training.events("supervisor_started")) > known)
+        send(workers, signal.SIGCONT)
+        training.passes(training.step() + 40)
+
     kill_both()
-    training.start().passes(training.step() + 40)
+    go_on()
     kill_both()
     (training.run / "supervisor.json").write_text("{}")
     time.sleep(0.5)
-    training.start().passes(training.step() + 40)
+    go_on()
     place = json.loads((training.run / "supervisor.json").read_text())
     kill_both()
     with socket.socket() as other:  # something else listens where it did, and is silent
@@ -325,7 +194,7 @@ def front_and_supervisor_are_killed(new):
         other.bind((place["address"], place["port"]))
         other.listen()
         time.sleep(1)
-        training.start().passes(training.step() + 40)
+        go_on()
     epochs = [event["epoch"] for event in training.events("supervisor_started")]
     expect(epochs == [1, 2, 3, 4], f"epochs {epochs}")
     expect(sorted(training.processes("worker")) == workers, "workers were started again")
@@ -350,6 +219,33 @@ def the_program_is_installed_anew(new):
         (own / f"{name}.new").rename(own / name)
     training.passes(training.step() + 30)
     send(training.processes("worker")[:1], signal.SIGKILL)
+    training.ends_right()
+
+
+def who_takes_over_finds_less(new):
+    """Its memory is damaged while workers live: they are stopped, and it begins anew. Then an agent dies that is not its child."""
+    training = new().start().passes(40)
+
+    def kill_both():
+        send(training.processes("worker"), signal.SIGSTOP)
+        training.front.kill()
+        send([training.supervisor()], signal.SIGKILL)
+        training.front.wait(5)
+
+    kill_both()
+    (training.run / "recovery.json").write_text("{}\n")
+    training.start()
+    until("it is said", 20, lambda: training.events("recovery_forgotten"))
+    until("it begins anew", 30, lambda: training.starts() == 2)
+    expect(len(training.processes("worker")) == 2, "workers from before live on")
+    training.passes(training.step() + 40)
+    kill_both()
+    training.start()
+    until("another supervisor", 20, lambda: len(training.events("supervisor_started")) == 3)
+    send(training.processes("worker"), signal.SIGCONT)
+    training.passes(training.step() + 20)
+    send(training.processes("agent")[:1], signal.SIGKILL)
+    until("its end is noticed", 10, lambda: training.events("node_gone"))
     training.ends_right()
 
 
@@ -409,7 +305,7 @@ def the_front_is_stopped(new):
     training = new()
     training.start().passes(30)
     send([training.front.pid], signal.SIGSTOP)
-    training.passes(400)
+    training.passes(300)
     send(training.processes("worker")[:1], signal.SIGKILL)
     until("the worker is replaced", 20, lambda: training.events("recovered"))
     send([training.supervisor()], signal.SIGTERM)
@@ -454,7 +350,8 @@ def no_memory_for_nodes(new):
 
 CASES = [two_trainings_of_one_run, wrong_flags_start_nothing, the_directory_of_another_run, damaged_files, interrupted, the_front_goes,
          front_and_supervisor_are_killed, asleep, parts_asleep, the_front_is_stopped, the_run_directory_is_removed,
-         no_memory_for_nodes, the_program_is_installed_anew, nobody_leads_for_a_minute]
+         no_memory_for_nodes, the_program_is_installed_anew,
+         who_takes_over_finds_less, nobody_leads_for_a_minute]
 
 
 def main():
