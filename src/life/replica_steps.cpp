@@ -126,10 +126,15 @@ void Replica::tell_progress(const Stretch& stretch) {
   if (scene_.check_every > 0) {
     const Step sound = corrupt_since_ ? std::min(reached_, *corrupt_since_ - 1) : reached_;
     const Step clean = sound / scene_.check_every * scene_.check_every;
-    if (committed && stretch.every > 0) {
-      const Step before = std::min(*committed, clean) / stretch.every * stretch.every;
-      if (before > stretch.from) tell_commit(before);
+    Step before = 0;
+    for (const Commit& commit : in_flight_) {
+      if (commit.at <= now_ && commit.step <= clean) before = std::max(before, commit.step);
     }
+    if (committed) {
+      const Step own = std::min(*committed, clean) / stretch.every * stretch.every;
+      if (own > stretch.from) before = own;
+    }
+    if (before > 0) tell_commit(before);
     if (clean > stretch.from) tell(policy::CleanCheck{generation, clean});
   }
   Step newest = committed.value_or(0);
