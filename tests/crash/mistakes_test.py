@@ -223,7 +223,8 @@ def the_program_is_installed_anew(new):
 
 
 def who_takes_over_finds_less(new):
-    """Its memory is damaged while workers live: they are stopped, and it begins anew. Then an agent dies that is not its child."""
+    """Its memory is damaged while workers live: they are stopped, and it begins anew. Then an agent dies that is not its
+    child, and one while nobody leads."""
     training = new().start().passes(40)
 
     def kill_both():
@@ -246,6 +247,12 @@ def who_takes_over_finds_less(new):
     training.passes(training.step() + 20)
     send(training.processes("agent")[:1], signal.SIGKILL)
     until("its end is noticed", 10, lambda: training.events("node_gone"))
+    until("all are started again", 30, lambda: training.starts() == 3)
+    training.passes(training.step() + 20)
+    kill_both()
+    send(training.processes("agent")[:1], signal.SIGKILL)  # and its worker with it, while nobody leads
+    training.start()
+    until("all are started again", 30, lambda: training.starts() == 4)
     training.ends_right()
 
 
