@@ -143,6 +143,7 @@ class Supervisor {
   };
   std::optional<Hang> hang_;
   std::optional<Instant> regroup_until_;
+  bool regroup_taken_over_ = false;   // it was ordered before us, and its end perhaps said
   std::optional<Instant> failed_at_;  // since when no step is done, after a failure
   int failed_generation_ = 0;
   policy::Step best_step_ = 0;

@@ -121,7 +121,8 @@ void Supervisor::carry_out(const policy::Regroup& regroup) {
   const int before = roster_.generation();
   regroup_until_ =
       world_.clock.now() + (job_.one_machine ? regroup_patience_here : regroup_patience_far);
-  if (before == regroup.generation) {
+  regroup_taken_over_ = before == regroup.generation;
+  if (regroup_taken_over_) {
     // Ordered by a supervisor before us: all have heard it, or it is too late to say it again.
     if (alive(before) != Alive::all) feed(policy::CouldNotGoOn{before});
     return;

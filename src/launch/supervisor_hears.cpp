@@ -88,6 +88,12 @@ void Supervisor::hear(int node, const wire::WorkerSaid& said) {
   watch_.stepped(step, now);
   last_metrics_ = step;
   journal_.say_line(said.line);
+  const bool regrouping = policy_.phase() == policy::Phase::regrouping;
+  // Workers get their new number before they have regrouped: this step was done with the old one.
+  if (regrouping && !regroup_taken_over_) {
+    best_step_ = std::max(best_step_, step.step);
+    return;
+  }
   if (failed_at_ && failed_generation_ < roster_.generation()) {
     ++restarts_;
     lost_steps_ += std::max<std::int64_t>(0, best_step_ - step.step + 1);
@@ -100,7 +106,7 @@ void Supervisor::hear(int node, const wire::WorkerSaid& said) {
   }
   best_step_ = std::max(best_step_, step.step);
   hang_.reset();
-  if (policy_.phase() == policy::Phase::regrouping) {
+  if (regrouping) {
     // It was said to a supervisor that died before it could write it down.
     regroup_until_.reset();
     feed(policy::WentOn{roster_.generation(), step.step - 1});

@@ -191,5 +191,21 @@ TEST_F(SupervisorTest, goes_on_without_a_replica) {
   EXPECT_EQ(starts().size(), 1u);
 }
 
+// The line of a step that was done before comes when the workers have their new number already: it
+// does not mean that they have regrouped, and the next regroup waits until they say so.
+TEST_F(SupervisorTest, a_step_from_before_a_regroup_is_not_taken_for_its_end) {
+  play("ranks 2 steps 300 goes_on 1 late_ms 150");
+  EXPECT_EQ(supervise(2, "[[fault]]\nkind = \"kill_worker\"\nat_step = 30\nrank = 1\n"),
+            Ended::done);
+  std::string order;
+  for (const wire::Event& event : events()) {
+    if (text_of(event, "action") == "regroup") order += "regroup ";
+    if (event.event == "went_on" || event.event == "recovered") order += event.event + " ";
+  }
+  EXPECT_THAT(order, testing::StartsWith("regroup went_on "));
+  EXPECT_THAT(order, Not(testing::HasSubstr("regroup regroup")));
+  EXPECT_THAT(order, Not(testing::HasSubstr("regroup recovered")));
+}
+
 }  // namespace
 }  // namespace celere::launch

@@ -6,7 +6,7 @@
 //   played_training supervise D NODES  a supervisor, to be killed
 //
 // How it plays stands in D/play, numbers with names: "ranks 2 steps 100 step_ms 10 save_every 20
-// deadline_s 2". What is saved is a number in D/progress.
+// late_ms 150" (before it says that it went on). What is saved is a number in D/progress.
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -80,8 +80,7 @@ class PlayedWorker {
       clock_.sleep(Seconds::of(static_cast<double>(play_["step_ms"]) * 1e-3));
       ++step_;
       flight->step_done({step_, Seconds::of(0.01), Seconds::of(0.01)});
-      if (rank_ == 0) std::printf("{\"kind\":\"step\",\"step\":%ld,\"loss\":2.0}\n", step_);
-      std::fflush(stdout);
+      say_step();
       obey(*flight);
       if (step_ % play_["save_every"] == 0 || step_ == play_["steps"]) save();
       if (interrupts > 0) {
@@ -99,6 +98,10 @@ class PlayedWorker {
     if (rank_ != 0) return;
     std::printf("{\"kind\":\"event\",\"time\":\"%s\",\"event\":\"%s\",%s}\n",
                 written_utc(clock_.wall()).c_str(), event.c_str(), fields.c_str());
+    std::fflush(stdout);
+  }
+  void say_step() {
+    if (rank_ == 0) std::printf("{\"kind\":\"step\",\"step\":%ld,\"loss\":2.0}\n", step_);
     std::fflush(stdout);
   }
   std::string progress() { return flags_["--run-directory"] + "/progress"; }
@@ -120,6 +123,11 @@ class PlayedWorker {
       done_ = order.number;
       if (std::holds_alternative<wire::SaveOrder>(order.what)) save();
       if (const auto* regroup = std::get_if<wire::RegroupOrder>(&order.what)) {
+        if (play_["late_ms"] > 0) {
+          clock_.sleep(Seconds::of(static_cast<double>(play_["late_ms"]) * 1e-3));
+          say_step();
+          clock_.sleep(Seconds::of(static_cast<double>(play_["late_ms"]) * 1e-3));
+        }
         rank_ = regroup->rank;
         say("went_on", fmt::format(R"("generation":{},"step":{})", regroup->generation, step_));
       }
