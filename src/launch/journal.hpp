@@ -40,9 +40,4 @@ class Journal {
   std::vector<wire::Event> last_;
 };
 
-// The text of a field; empty where the event has none of that name.
-std::string text_of(const wire::Event& event, const std::string& key);
-bool is_true(const wire::Event& event, const std::string& key);
-std::optional<std::int64_t> number_of(const wire::Event& event, const std::string& key);
-
 }  // namespace celere::launch

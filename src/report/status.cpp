@@ -12,14 +12,6 @@ namespace {
 
 constexpr std::size_t events_shown = 8;
 
-std::string text_of(const wire::Event& event, std::string_view key) {
-  for (const auto& [name, value] : event.fields) {
-    if (name != key) continue;
-    if (const auto* text = std::get_if<std::string>(&value)) return *text;
-  }
-  return "";
-}
-
 // A worker's own end is one of the training where no supervisor starts it anew.
 std::optional<TrainingEnd> end_of(const std::vector<wire::Event>& events) {
   const bool supervised = std::any_of(events.begin(), events.end(), [](const wire::Event& event) {
@@ -40,10 +32,7 @@ std::optional<TrainingEnd> end_of(const std::vector<wire::Event>& events) {
 std::int64_t total_steps_of(const std::vector<wire::Event>& events) {
   for (auto event = events.rbegin(); event != events.rend(); ++event) {
     if (event->event != "started") continue;
-    for (const auto& [name, value] : event->fields) {
-      const auto* steps = std::get_if<std::int64_t>(&value);
-      if (name == "total_steps" && steps != nullptr) return *steps;
-    }
+    if (const auto steps = number_of(*event, "total_steps")) return *steps;
   }
   return 0;
 }

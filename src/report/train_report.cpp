@@ -11,21 +11,8 @@ namespace {
 
 constexpr double smoothing = 0.05;  // of the shown loss
 
-template <typename T>
-std::optional<T> field(const wire::Event& event, const char* key) {
-  for (const auto& [name, value] : event.fields) {
-    if (name != key) continue;
-    if (const T* found = std::get_if<T>(&value)) return *found;
-  }
-  return std::nullopt;
-}
-
 std::int64_t number(const wire::Event& event, const char* key) {
-  return field<std::int64_t>(event, key).value_or(0);
-}
-
-std::string text(const wire::Event& event, const char* key) {
-  return field<std::string>(event, key).value_or("");
+  return number_of(event, key).value_or(0);
 }
 
 std::string speed(double tokens_per_s) {
@@ -42,7 +29,7 @@ std::string who_computes(const wire::Event& event) {
   const std::string threads = count_of(number(event, "threads"), "thread");
   const std::int64_t ranks = number(event, "ranks");
   if (ranks <= 1) return threads;
-  return fmt::format("{} of {} ({})", count_of(ranks, "rank"), threads, text(event, "layout"));
+  return fmt::format("{} of {} ({})", count_of(ranks, "rank"), threads, text_of(event, "layout"));
 }
 
 }  // namespace
@@ -67,38 +54,38 @@ std::string TrainReport::hear(const wire::Event& event) {
     if (first_step_ == total_steps_) return fmt::format("all {} steps are done\n", total_steps_);
     return fmt::format(
         "{:.2f} M parameters in {}, {}, {} kernels; {:.2f} M tokens of text; steps {} to {}\n",
-        static_cast<double>(number(event, "parameters")) * 1e-6, text(event, "precision"),
-        who_computes(event), text(event, "kernels"),
+        static_cast<double>(number(event, "parameters")) * 1e-6, text_of(event, "precision"),
+        who_computes(event), text_of(event, "kernels"),
         static_cast<double>(number(event, "training_tokens")) * 1e-6, first_step_ + 1,
         total_steps_);
   }
   if (event.event == "resumed") {
     saved_ = number(event, "step");
     return fmt::format("goes on behind step {}, from {}\n", number(event, "step"),
-                       text(event, "checkpoint"));
+                       text_of(event, "checkpoint"));
   }
   if (event.event == "checkpoint_refused") {
     return fmt::format("warning: the checkpoint of step {} is not used: {}\n",
-                       number(event, "step"), text(event, "error"));
+                       number(event, "step"), text_of(event, "error"));
   }
   if (event.event == "checkpoint_failed") {
     return fmt::format("warning: the checkpoint of step {} could not be written: {}\n",
-                       number(event, "step"), text(event, "error"));
+                       number(event, "step"), text_of(event, "error"));
   }
   if (event.event == "log_failed") {
-    return fmt::format("warning: the logs could not be written: {}\n", text(event, "error"));
+    return fmt::format("warning: the logs could not be written: {}\n", text_of(event, "error"));
   }
   if (event.event == "checkpoint_saved") saved_ = number(event, "step");
   if (event.event == "done" || event.event == "stopped") ended_ = event.event;
   // Asked twice to stop, or with a disk that is full: no rank says that it has.
-  if (event.event == "finished" && text(event, "how") == "stopped" && ended_.empty()) {
+  if (event.event == "finished" && text_of(event, "how") == "stopped" && ended_.empty()) {
     ended_ = "not saved";
   }
-  if (event.event == "not_finite") return text(event, "message") + "\n";
+  if (event.event == "not_finite") return text_of(event, "message") + "\n";
   if (event.event == "gave_up") {
     ended_ = event.event;
-    message_ = text(event, "why");
-    if (const std::string errors = text(event, "errors"); !errors.empty())
+    message_ = text_of(event, "why");
+    if (const std::string errors = text_of(event, "errors"); !errors.empty())
       message_ += "\n" + errors;
   }
   return recovery_line(event);

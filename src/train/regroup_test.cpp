@@ -10,7 +10,7 @@ namespace {
 class RegroupTest : public SupervisedTest {
  protected:
   static std::int64_t whole(const wire::Event& event, const std::string& key) {
-    return std::get<std::int64_t>(field(event, key).value_or(wire::EventValue(std::int64_t{-1})));
+    return wire::number_of(event, key).value_or(-1);
   }
   // From whatever is there up to a step.
   void follow(const std::string& directory, int steps, const std::string& layout, int count,

@@ -204,12 +204,6 @@ class SupervisedTest : public TrainingTest {
     for (const wire::StepMetrics& one : *metrics) out.push_back(one.step);
     return out;
   }
-  static std::optional<wire::EventValue> field(const wire::Event& event, const std::string& key) {
-    for (const auto& [name, value] : event.fields) {
-      if (name == key) return value;
-    }
-    return std::nullopt;
-  }
 
   // Twelve samples a step: what one, two, three and four replicas share evenly.
   spec::Run run_of(int steps, std::int64_t check_every = 0) const {

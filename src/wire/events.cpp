@@ -40,6 +40,38 @@ Result<std::vector<EventField>> fields_of(const Json& json) {
 
 }  // namespace
 
+const EventValue* find_field(const Event& event, std::string_view key) {
+  for (const auto& [name, value] : event.fields) {
+    if (name == key) return &value;
+  }
+  return nullptr;
+}
+
+std::string text_of(const Event& event, std::string_view key) {
+  const EventValue* value = find_field(event, key);
+  const auto* text = value != nullptr ? std::get_if<std::string>(value) : nullptr;
+  return text != nullptr ? *text : "";
+}
+
+std::optional<std::int64_t> number_of(const Event& event, std::string_view key) {
+  const EventValue* value = find_field(event, key);
+  const auto* number = value != nullptr ? std::get_if<std::int64_t>(value) : nullptr;
+  return number != nullptr ? std::optional(*number) : std::nullopt;
+}
+
+std::optional<double> amount_of(const Event& event, std::string_view key) {
+  const EventValue* value = find_field(event, key);
+  const auto* amount = value != nullptr ? std::get_if<double>(value) : nullptr;
+  if (amount != nullptr) return *amount;
+  return number_of(event, key);  // 3 stands for 3.0 too
+}
+
+bool is_true(const Event& event, std::string_view key) {
+  const EventValue* value = find_field(event, key);
+  const auto* truth = value != nullptr ? std::get_if<bool>(value) : nullptr;
+  return truth != nullptr && *truth;
+}
+
 std::string written_json(const Event& event) {
   Json json;
   json["time"] = event.time;

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -29,6 +30,14 @@ struct Event {
 
   friend bool operator==(const Event&, const Event&) = default;
 };
+
+// The value of a field; nothing where the event has none of that name.
+const EventValue* find_field(const Event& event, std::string_view key);
+// Of a field of that kind; of no other, and where there is none: empty, nothing, false.
+std::string text_of(const Event& event, std::string_view key);
+std::optional<std::int64_t> number_of(const Event& event, std::string_view key);
+std::optional<double> amount_of(const Event& event, std::string_view key);  // a whole one too
+bool is_true(const Event& event, std::string_view key);
 
 // One line, without its end. Text that is not UTF-8 is mended and a number that is none becomes a
 // text.
