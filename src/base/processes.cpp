@@ -272,4 +272,15 @@ std::string written(const Ending& ending) {
 
 std::unique_ptr<Processes> local_processes() { return std::make_unique<LocalProcesses>(); }
 
+std::string own_program() {
+  std::array<char, 4096> path{};
+  const ssize_t length = readlink("/proc/self/exe", path.data(), path.size() - 1);
+  if (length <= 0) return "/proc/self/exe";
+  // Built or installed anew meanwhile: what stands in its place goes on.
+  const std::string_view replaced = " (deleted)";
+  std::string_view program(path.data(), static_cast<std::size_t>(length));
+  if (program.ends_with(replaced)) program.remove_suffix(replaced.size());
+  return std::string(program);
+}
+
 }  // namespace celere

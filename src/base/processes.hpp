@@ -72,4 +72,7 @@ class Processes {
 // The real ones.
 std::unique_ptr<Processes> local_processes();
 
+// The path of the program that runs, to start others of it or beside it.
+std::string own_program();
+
 }  // namespace celere

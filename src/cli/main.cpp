@@ -1,7 +1,5 @@
 #include <fmt/format.h>
-#include <unistd.h>
 
-#include <array>
 #include <cstdio>
 #include <cstdlib>
 
@@ -33,17 +31,6 @@ Result<study::PublishedRuns> published_runs(const Files& files, const std::strin
   ASSIGN_OR_RETURN(const CsvTable table,
                    parse_csv(content, file.empty() ? "catalog/published/runs.csv" : file));
   return study::read_published_runs(table);
-}
-
-std::string own_program() {
-  std::array<char, 4096> path{};
-  const ssize_t length = readlink("/proc/self/exe", path.data(), path.size() - 1);
-  if (length <= 0) return "celere";
-  // Built or installed anew meanwhile: what stands in its place goes on.
-  const std::string_view replaced = " (deleted)";
-  std::string_view program(path.data(), static_cast<std::size_t>(length));
-  if (program.ends_with(replaced)) program.remove_suffix(replaced.size());
-  return std::string(program);
 }
 
 int print(const std::string& text) {

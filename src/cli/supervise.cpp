@@ -123,7 +123,7 @@ Result<launch::Ended> supervise(const Flags& flags, const Common& common) {
   const spec::Catalog catalog(*files, folders);
   ASSIGN_OR_RETURN(launch::Job job, job_of(flags, folders, catalog, *files));
   ASSIGN_OR_RETURN(const wire::RunLock lock, wire::RunLock::take(job.directory));
-  ASSIGN_OR_RETURN(const wire::Secret secret, wire::Secret::at(job.directory.folder + "/secret"));
+  ASSIGN_OR_RETURN(const wire::Secret secret, wire::Secret::at(job.directory.secret()));
   std::unique_ptr<launch::FaultMaker> faults;
   if (!flags.faults.empty()) {
     ASSIGN_OR_RETURN(faults, faults_of(flags, job, *files, clock));

@@ -23,6 +23,7 @@
 #include "spec/catalog.hpp"
 #include "spec/fault_schedule.hpp"
 #include "spec/scenario.hpp"
+#include "wire/lines.hpp"
 
 namespace celere::cli {
 namespace {
@@ -47,9 +48,7 @@ std::string node_folder(const wire::RunDirectory& directory) {
   const std::string shared = "/dev/shm";
   std::error_code problem;
   if (!std::filesystem::is_directory(shared, problem)) return directory.folder + "/nodes";
-  std::string name = std::filesystem::absolute(directory.folder).string();
-  std::replace(name.begin(), name.end(), '/', '-');
-  std::string folder = fmt::format("{}/celere-{}{}", shared, getuid(), name);
+  std::string folder = shared_node_folder(std::filesystem::absolute(directory.folder).string());
   // Agents of a supervisor that was killed may live in it.
   if (std::filesystem::is_directory(folder, problem)) return folder;
   const auto space = std::filesystem::space(shared, problem);
@@ -58,10 +57,10 @@ std::string node_folder(const wire::RunDirectory& directory) {
   return takes ? folder : directory.folder + "/nodes";
 }
 
-// Refused before anything starts: no such layout, more ranks than cores, a scenario that does not
-// parse, a run that somebody trains already.
-Status check(const Flags& flags, const Prepared& prepared, const Common& common,
-             const Files& files) {
+// Refused before anything starts: no such layout, more ranks than cores, a scenario of ranks that
+// are not there, a run that somebody trains already.
+Status check(const Flags& flags, const std::optional<spec::Scenario>& scenario,
+             const Prepared& prepared, const Common& common, const Files& files) {
   const auto cores = static_cast<int>(std::thread::hardware_concurrency());
   launch::JobWish wish{.directory = prepared.directory,
                        .corpus = prepared.corpus,
@@ -87,10 +86,8 @@ Status check(const Flags& flags, const Prepared& prepared, const Common& common,
     return bad_input(
         fmt::format("--resume: {} has no checkpoint to go on from", prepared.directory.folder));
   }
-  if (!flags.faults.empty()) {
-    ASSIGN_OR_RETURN(const std::string content, files.read(flags.faults));
-    ASSIGN_OR_RETURN(const spec::Scenario scenario, spec::parse_scenario(content, flags.faults));
-    RETURN_IF_ERROR(spec::fits(scenario, {.ranks = static_cast<int>(ranks), .nodes = job.nodes}));
+  if (scenario) {
+    RETURN_IF_ERROR(spec::fits(*scenario, {.ranks = static_cast<int>(ranks), .nodes = job.nodes}));
   }
   if (const auto lock = wire::RunLock::take(prepared.directory); !lock.ok()) {
     Error error = lock.error();
@@ -100,10 +97,16 @@ Status check(const Flags& flags, const Prepared& prepared, const Common& common,
   return Done{};
 }
 
-// The scenario, checked, and the seed that it is drawn with.
-Result<std::int64_t> seed_of(const Flags& flags, const Files& files, const Clock& clock) {
+// Nothing where no faults are asked for.
+Result<std::optional<spec::Scenario>> scenario_of(const Flags& flags, const Files& files) {
+  if (flags.faults.empty()) return std::optional<spec::Scenario>();
   ASSIGN_OR_RETURN(const std::string content, files.read(flags.faults));
-  ASSIGN_OR_RETURN(const spec::Scenario scenario, spec::parse_scenario(content, flags.faults));
+  ASSIGN_OR_RETURN(spec::Scenario scenario, spec::parse_scenario(content, flags.faults));
+  return std::optional(std::move(scenario));
+}
+
+// The seed that it is drawn with.
+std::int64_t seed_of(const Flags& flags, const spec::Scenario& scenario, const Clock& clock) {
   if (flags.seed) return *flags.seed;
   if (scenario.seed) return static_cast<std::int64_t>(*scenario.seed);
   return clock.wall().nanoseconds % 1'000'000;
@@ -187,16 +190,12 @@ class Front {
       clock_.sleep(look_every);
     }
   }
+  // What is no message is no reason to end a training.
   void hear_lines(std::string& begun) {
-    std::size_t read = 0;
-    for (std::size_t end = begun.find('\n'); end != std::string::npos;
-         end = begun.find('\n', read)) {
-      // What is no message is no reason to end a training.
-      const auto message = launch::parse_worker_message(begun.substr(read, end - read));
+    for (const std::string& line : wire::take_lines(begun)) {
+      const auto message = launch::parse_worker_message(line);
       if (message.ok()) hear_(*message);
-      read = end + 1;
     }
-    begun.erase(0, read);
   }
 
   Processes& processes_;
@@ -222,12 +221,9 @@ int run_train(const Flags& flags, const Common& common) {
   const std::unique_ptr<Files> files = local_files();
   const std::unique_ptr<Processes> processes = local_processes();
   SystemClock clock;
-  std::int64_t seed = 0;
-  if (!flags.faults.empty()) {
-    const Result<std::int64_t> drawn = seed_of(flags, *files, clock);
-    if (!drawn.ok()) return complain(drawn.error().text());
-    seed = *drawn;
-  }
+  const auto scenario = scenario_of(flags, *files);
+  if (!scenario.ok()) return complain(scenario.error().text());
+  const std::int64_t seed = *scenario ? seed_of(flags, **scenario, clock) : 0;
   if (const auto worker = launch::worker_program(*files); !worker.ok()) {
     return complain(worker.error().text());
   }
@@ -240,7 +236,7 @@ int run_train(const Flags& flags, const Common& common) {
                             {flags.layout, flags.nodes, flags.threads, flags.stop_after}, *prepared,
                             common, *files);
   }
-  if (const Status fine = check(flags, *prepared, common, *files); !fine.ok()) {
+  if (const Status fine = check(flags, *scenario, *prepared, common, *files); !fine.ok()) {
     return complain(fine.error().text());
   }
   const std::atomic<int>& interrupts = counted_interrupts();
@@ -252,7 +248,7 @@ int run_train(const Flags& flags, const Common& common) {
     print(text);
     std::fflush(stdout);
   };
-  if (!flags.faults.empty() && !common.json) {
+  if (*scenario && !common.json) {
     stays(fmt::format("faults of {}, drawn with --seed {}\n", flags.faults, seed));
   }
   Command command;

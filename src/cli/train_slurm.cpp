@@ -1,7 +1,6 @@
 #include "cli/train_slurm.hpp"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -33,13 +32,6 @@ Result<Seconds> time_of(const char* flag, const std::string& text) {
   Result<Seconds> time = parse_quantity<Seconds>(text);
   if (!time.ok()) return bad_input(fmt::format("{}: {}", flag, time.error().message));
   return time;
-}
-
-// In memory: every Linux has this folder, and what a node keeps there goes with the node.
-std::string node_folder(const std::string& run_directory) {
-  std::string name = run_directory;
-  std::replace(name.begin(), name.end(), '/', '-');
-  return fmt::format("/dev/shm/celere-{}{}", getuid(), name);
 }
 
 std::vector<std::string> supervisor_arguments(const SlurmTraining& training, const launch::Job& job,
@@ -103,7 +95,7 @@ Result<launch::SlurmJob> slurm_job_of(const SlurmFlags& flags, const SlurmTraini
   out.log = job.directory.folder + "/slurm.log";
   out.nodes_file = job.directory.folder + "/slurm.nodes";
   out.program = own_program();
-  out.node_folder = node_folder(job.directory.folder);
+  out.node_folder = shared_node_folder(job.directory.folder);
   out.supervisor = supervisor_arguments(training, job, absolute(prepared.corpus), common);
   // Slurm ends who stays too long; one that left sooner than it must would take its ranks along.
   out.agent = {"agent", "--run-directory", job.directory.folder, "--notice",

@@ -45,9 +45,6 @@ std::string user_catalog_folder();
 // Those that are looked through before the program's own: by flag, then the user's.
 std::vector<std::string> catalog_folders(const Common& common);
 
-// The path of this program, to start others of it.
-std::string own_program();
-
 // Prints to standard output; 0.
 int print(const std::string& text);
 // Prints what is wrong to standard error; 2.

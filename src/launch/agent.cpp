@@ -104,8 +104,7 @@ Result<AgentEnded> run_agent(const AgentWorld& world, const AgentOptions& option
   RETURN_IF_ERROR(world.files.make_folder(options.folder));
   // One agent a node: the lock is that of a run directory, here of the node's own folder.
   ASSIGN_OR_RETURN(const wire::RunLock lock, wire::RunLock::take({options.folder}));
-  ASSIGN_OR_RETURN(const wire::Secret secret,
-                   wire::Secret::at(options.directory.folder + "/secret"));
+  ASSIGN_OR_RETURN(const wire::Secret secret, wire::Secret::at(options.directory.secret()));
   return Agent(world, options, secret).run(interrupts);
 }
 

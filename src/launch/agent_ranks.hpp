@@ -35,7 +35,7 @@ class AgentRanks {
   void tell(const wire::TellWorkers& order);
   void rename(const wire::RenameWorkers& order);
   void signal(const wire::SignalWorker& order);
-  // Asks each for its stack; the answers are said a little later, from look_on().
+  // Asks each for its stack; the answers are said a little later, from work().
   void look(const wire::AgentLook& order);
 
   // What has happened since: lines, endings, answers. To be called often.

@@ -7,30 +7,13 @@
 #include "base/thread_pool.hpp"
 #include "launch/layouts.hpp"
 #include "plan/planner.hpp"
+#include "policy/settings.hpp"
 #include "spec/layout_shape.hpp"
 #include "spec/layout_wish.hpp"
 #include "spec/scaled_model.hpp"
 
 namespace celere::launch {
 namespace {
-
-policy::Settings settings_of(const spec::Run& run) {
-  const spec::RecoveryPlan& plan = run.recovery;
-  policy::Settings settings;
-  settings.on_lost_replica = run.on_lost_replica == spec::LostReplica::go_on
-                                 ? policy::LostReplica::go_on
-                                 : policy::LostReplica::roll_back;
-  settings.retries = plan.retries;
-  settings.back_off = plan.back_off;
-  settings.back_off_max = plan.back_off_max;
-  settings.node_failures = plan.node_failures;
-  settings.node_window = plan.node_window;
-  settings.node_patience = plan.node_patience;
-  settings.resizes = plan.resize;
-  settings.straggler_factor = plan.straggler_factor;
-  settings.skips = plan.skips;
-  return settings;
-}
 
 // A layout of several ranks that breaks a rule is refused here already, before anything starts.
 Status check(const spec::Run& run, const layout::Layout& layout, const layout::Shape& counts,
@@ -121,7 +104,7 @@ Result<Job> make_job(const spec::Run& run, const spec::Catalog& catalog, const J
     job.worker_arguments.insert(job.worker_arguments.end(),
                                 {"--ranks-per-node", std::to_string(job.ranks_per_node)});
   }
-  job.settings = settings_of(run);
+  job.settings = policy::settings_of(run);
   job.watch.step_deadline = run.recovery.step_deadline;
   job.watch.straggler_factor = run.recovery.straggler_factor;
   return job;

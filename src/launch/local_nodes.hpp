@@ -28,7 +28,6 @@ struct LocalNodesOptions {
 
 class LocalNodes {
  public:
-  // Nodes are away for good, or until a time.
   LocalNodes(Processes& processes, Files& files, const Clock& clock, LocalNodesOptions options);
   ~LocalNodes();
   LocalNodes(const LocalNodes&) = delete;

@@ -1,13 +1,11 @@
 // What a played training (tests/launch/played_training.cpp) is to a supervisor.
 #pragma once
 
-#include <unistd.h>
-
-#include <array>
 #include <fstream>
 #include <map>
 #include <string>
 
+#include "base/processes.hpp"
 #include "launch/job.hpp"
 #include "launch/local_nodes.hpp"
 
@@ -26,9 +24,7 @@ inline std::map<std::string, std::int64_t> read_play(const std::string& director
 
 // The program, beside the one that runs.
 inline std::string played_program() {
-  std::array<char, 4096> path{};
-  const ssize_t length = readlink("/proc/self/exe", path.data(), path.size() - 1);
-  const std::string own(path.data(), static_cast<std::size_t>(std::max<ssize_t>(0, length)));
+  const std::string own = own_program();
   return own.substr(0, own.rfind('/')) + "/played_training";
 }
 

@@ -8,12 +8,8 @@
 
 namespace celere::launch {
 
-std::string recovery_file(const wire::RunDirectory& directory) {
-  return directory.folder + "/recovery.json";
-}
-
 Result<RecoveryMemory> read_recovery(const Files& files, const wire::RunDirectory& directory) {
-  const std::string path = recovery_file(directory);
+  const std::string path = directory.recovery();
   ASSIGN_OR_RETURN(const std::string content, files.read(path));
   std::vector<std::string> lines;
   RETURN_IF_ERROR(wire::for_each_line(content, path, [&](std::string_view line) -> Status {
@@ -31,7 +27,7 @@ Result<RecoveryMemory> read_recovery(const Files& files, const wire::RunDirector
 Status write_recovery(Files& files, const wire::RunDirectory& directory,
                       const RecoveryMemory& memory) {
   return files.write(
-      recovery_file(directory),
+      directory.recovery(),
       fmt::format("{}\n{}\n{}\n", memory.state, written(memory.present), written(memory.planned)));
 }
 

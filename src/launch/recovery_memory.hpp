@@ -19,7 +19,6 @@ struct RecoveryMemory {
   Family present, planned;
 };
 
-std::string recovery_file(const wire::RunDirectory& directory);
 // Errors: not_found, io; corrupt.
 Result<RecoveryMemory> read_recovery(const Files& files, const wire::RunDirectory& directory);
 Status write_recovery(Files& files, const wire::RunDirectory& directory,

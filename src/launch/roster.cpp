@@ -66,8 +66,6 @@ void Roster::cleared(policy::Node node) {
   occupied_.erase(node);
 }
 
-bool Roster::take_all_gone() {
-  return occupied_.empty() && !std::exchange(gone_told_, occupied_.empty() || gone_told_);
-}
+bool Roster::take_all_gone() { return occupied_.empty() && !std::exchange(gone_told_, true); }
 
 }  // namespace celere::launch

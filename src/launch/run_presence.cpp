@@ -9,7 +9,7 @@ constexpr int looks = 3;
 }  // namespace
 
 RunPresence::RunPresence(const Files& files, const Clock& clock, wire::RunDirectory directory)
-    : files_(&files), clock_(&clock), path_(directory.folder + "/secret"), looked_(clock.now()) {
+    : files_(&files), clock_(&clock), path_(directory.secret()), looked_(clock.now()) {
   if (const Result<std::string> secret = files.read(path_); secret.ok()) first_ = *secret;
 }
 

@@ -188,10 +188,12 @@ void Supervisor::feed(const policy::Event& event) {
   feeding_ = false;
 }
 
-// All of them are on the disk, and the memory behind them, before the first is carried out.
+// All of them are on the disk, and the memory behind them, before the first is carried out: that of
+// a start says which layout it is.
 void Supervisor::carry_out_all(const std::vector<policy::Action>& actions) {
   for (const policy::Action& action : actions) {
     journal_.tell("decision", written(action, policy_), &action == &actions.back());
+    if (std::holds_alternative<policy::Start>(action.what)) present_ = family_of(policy_.shape());
   }
   remember();
   for (const policy::Action& action : actions) carry_out(action);
@@ -238,7 +240,7 @@ Ended Supervisor::run(const std::atomic<int>& interrupts) {
   write_status();
   remove_meetings();
   // What is done may be asked for more (another --stop-after): that begins anew.
-  if (*ended_ == Ended::done) (void)world_.files.remove(recovery_file(job_.directory));
+  if (*ended_ == Ended::done) (void)world_.files.remove(job_.directory.recovery());
   return *ended_;
 }
 

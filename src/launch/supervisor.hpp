@@ -78,7 +78,7 @@ class Supervisor {
   void hear(int node, const wire::AgentHello& hello);
   void hear(int node, const wire::WorkerSaid& said);
   void hear(int node, const wire::WorkerEnded& ended);
-  void hear(int node, const wire::RankSeen& seen);
+  void hear(const wire::RankSeen& seen);
   void hear_event(int node, std::int64_t rank, const wire::Event& event);
   void lost_connection(int node);
   void gone(int node, const std::string& why);

@@ -104,8 +104,6 @@ void Supervisor::carry_out(const policy::Start& start) {
   if (alive(start.generation) != Alive::none) return;
   remove_meetings();
   said_layout_.clear();
-  present_ = family_of(policy_.shape());
-  remember();  // which layout that is
   roster_.start(start.generation, present_layout(), start.nodes);
   watch_.begin(roster_.layout(), world_.clock.now());
   hang_.reset();

@@ -24,7 +24,7 @@ void Supervisor::hear(const Hub::Heard& heard) {
   if (const auto* hello = std::get_if<wire::AgentHello>(&message)) return hear(heard.node, *hello);
   if (const auto* said = std::get_if<wire::WorkerSaid>(&message)) return hear(heard.node, *said);
   if (const auto* ended = std::get_if<wire::WorkerEnded>(&message)) return hear(heard.node, *ended);
-  if (const auto* seen = std::get_if<wire::RankSeen>(&message)) return hear(heard.node, *seen);
+  if (const auto* seen = std::get_if<wire::RankSeen>(&message)) return hear(*seen);
   if (const auto* beat = std::get_if<wire::AgentBeat>(&message)) {
     if (beat->generation != roster_.generation()) return;
     roster_.beat(*beat, known.heard);
@@ -185,7 +185,7 @@ void Supervisor::hear(int node, const wire::WorkerEnded& ended) {
   feed(exited);
 }
 
-void Supervisor::hear(int /*node*/, const wire::RankSeen& seen) {
+void Supervisor::hear(const wire::RankSeen& seen) {
   if (!hang_ || seen.generation != roster_.generation()) return;
   hang_->seen.push_back(seen);
   // Of a hundred thousand the answers take their time: while they come, and no longer.

@@ -6,12 +6,8 @@
 
 namespace celere::launch {
 
-std::string supervisor_file(const wire::RunDirectory& directory) {
-  return directory.folder + "/supervisor.json";
-}
-
 Result<SupervisorPlace> read_supervisor(const Files& files, const wire::RunDirectory& directory) {
-  const std::string path = supervisor_file(directory);
+  const std::string path = directory.supervisor();
   ASSIGN_OR_RETURN(const std::string content, files.read(path));
   ASSIGN_OR_RETURN(const nlohmann::json json, wire::parse_json(content, path));
   const auto number = [&](const char* key) -> std::optional<std::int64_t> {
@@ -33,7 +29,7 @@ Status write_supervisor(Files& files, const wire::RunDirectory& directory,
   json["port"] = place.address.port;
   json["epoch"] = place.epoch;
   json["process"] = place.process;
-  return files.write(supervisor_file(directory), json.dump() + "\n");
+  return files.write(directory.supervisor(), json.dump() + "\n");
 }
 
 }  // namespace celere::launch

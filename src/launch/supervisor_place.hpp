@@ -20,7 +20,6 @@ struct SupervisorPlace {
   friend bool operator==(const SupervisorPlace&, const SupervisorPlace&) = default;
 };
 
-std::string supervisor_file(const wire::RunDirectory& directory);
 // Errors: not_found; corrupt.
 Result<SupervisorPlace> read_supervisor(const Files& files, const wire::RunDirectory& directory);
 Status write_supervisor(Files& files, const wire::RunDirectory& directory,

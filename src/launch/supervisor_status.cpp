@@ -135,7 +135,7 @@ void Supervisor::write_status() {
                              status.last_events.end() - std::ptrdiff_t{events_max});
   }
   // Who looks may have to look again: a disk that takes no more does not stop a training.
-  (void)world_.files.write(job_.directory.folder + "/status.json", written_json(status) + "\n");
+  (void)world_.files.write(job_.directory.status(), written_json(status) + "\n");
 }
 
 }  // namespace celere::launch

@@ -1,33 +1,21 @@
 #include "launch/worker_process.hpp"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
-#include <array>
 #include <cstdlib>
 #include <thread>
 
+#include "wire/lines.hpp"
+
 namespace celere::launch {
-namespace {
-
-// The folder of the program that runs.
-std::string own_folder() {
-  std::array<char, 4096> path{};
-  const ssize_t length = readlink("/proc/self/exe", path.data(), path.size() - 1);
-  if (length <= 0) return ".";
-  const std::string whole(path.data(), static_cast<std::size_t>(length));
-  return whole.substr(0, whole.rfind('/'));
-}
-
-}  // namespace
-
 Result<std::string> worker_program(const Files& files) {
   if (const char* given = std::getenv("CELERE_WORKER"); given != nullptr && *given != '\0') {
     if (files.exists(given)) return std::string(given);
     return Error{
         ErrorCode::not_found, fmt::format("{} (from CELERE_WORKER) does not exist", given), {}};
   }
-  std::string path = own_folder() + "/celere-worker";
+  const std::string own = own_program();
+  std::string path = own.substr(0, own.rfind('/')) + "/celere-worker";
   if (files.exists(path)) return path;
   return Error{
       ErrorCode::not_found,
@@ -71,15 +59,7 @@ Result<WorkerProcess> WorkerProcess::start(Processes& processes, const Files& fi
 
 std::vector<std::string> WorkerProcess::lines() {
   begun_ += process_->take_output();
-  std::vector<std::string> out;
-  std::size_t read = 0;
-  for (std::size_t end = begun_.find('\n'); end != std::string::npos;
-       end = begun_.find('\n', read)) {
-    out.push_back(begun_.substr(read, end - read));
-    read = end + 1;
-  }
-  begun_.erase(0, read);
-  return out;
+  return wire::take_lines(begun_);
 }
 
 }  // namespace celere::launch

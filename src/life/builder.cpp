@@ -7,6 +7,7 @@
 
 #include "base/written_units.hpp"
 #include "life/causes.hpp"
+#include "policy/settings.hpp"
 
 namespace celere::life {
 namespace {
@@ -148,24 +149,6 @@ Status add_checkpoints(Scene& scene, const plan::Plan& plan) {
   return Done{};
 }
 
-policy::Settings settings_of(const spec::Run& run, bool grows) {
-  const spec::RecoveryPlan& plan = run.recovery;
-  policy::Settings out;
-  out.on_lost_replica = run.on_lost_replica == spec::LostReplica::go_on
-                            ? policy::LostReplica::go_on
-                            : policy::LostReplica::roll_back;
-  out.retries = plan.retries;
-  out.back_off = plan.back_off;
-  out.back_off_max = plan.back_off_max;
-  out.node_failures = plan.node_failures;
-  out.node_window = plan.node_window;
-  out.node_patience = plan.node_patience;
-  out.resizes = plan.resize && grows;
-  out.straggler_factor = plan.straggler_factor;
-  out.skips = plan.skips;
-  return out;
-}
-
 // As cost/money.hpp has it, of one node.
 void add_charges(Built& built, const spec::Cluster& cluster) {
   Charges& out = built.scene.charges;
@@ -197,7 +180,8 @@ Result<Built> scene_of(const plan::Plan& plan, const BuildOptions& options) {
   scene.layouts = {layout_of(best.layout, per_node, best.working / best.steps)};
   if (options.grows) add_smaller(scene, plan, per_node);
   const int nodes = scene.layouts.front().nodes + nodes_of(best.spares, per_node);
-  scene.recovery = settings_of(plan.run, options.grows);
+  scene.recovery = policy::settings_of(plan.run);
+  scene.recovery.resizes = scene.recovery.resizes && options.grows;
   if (plan.run.on_lost_replica == spec::LostReplica::go_on &&
       !scene.layouts.front().replicas_whole) {
     built.assumptions.push_back(

@@ -11,6 +11,9 @@
 //     tensorboard/        event files for TensorBoard (wire/tensorboard.hpp)
 //     report.html
 //     lock                held by the process that trains here
+//     secret              who may read it may give orders to the run's agents (wire/secret.hpp)
+//     supervisor.json     where the supervisor listens (launch/supervisor_place.hpp)
+//     recovery.json       what another supervisor needs to go on (launch/recovery_memory.hpp)
 #pragma once
 
 #include <string>
@@ -38,6 +41,9 @@ struct RunDirectory {
   std::string tensorboard() const { return folder + "/tensorboard"; }
   std::string report() const { return folder + "/report.html"; }
   std::string lock() const { return folder + "/lock"; }
+  std::string secret() const { return folder + "/secret"; }
+  std::string supervisor() const { return folder + "/supervisor.json"; }
+  std::string recovery() const { return folder + "/recovery.json"; }
 };
 
 // runs/NAME of a run's name, whether it exists or not.
