@@ -147,6 +147,42 @@ TEST(StatusText, believes_the_events_behind_the_last_status) {
                                   "2.500\n  2 restarts, 1 step done again\n"));
 }
 
+// The first line of a training that was stopped; its supervisor's last status knows what is saved.
+std::string stopped_line(std::optional<std::int64_t> committed_step, std::int64_t step = 120,
+                         const std::string& metrics = "") {
+  const auto files = memory_files();
+  wire::RunStatus over = example();
+  over.phase = "over";
+  over.step = step;
+  over.committed_step = committed_step;
+  EXPECT_TRUE(files->write(directory.status(), wire::written_json(over)).ok());
+  EXPECT_TRUE(files
+                  ->write(directory.events(), event("supervisor_started") + event("started") +
+                                                  event("finished", R"(,"how":"stopped")"))
+                  .ok());
+  if (!metrics.empty()) {
+    EXPECT_TRUE(files->write(directory.metrics(), metrics).ok());
+  }
+  const auto status = read_status(*files, directory, written_at);
+  EXPECT_TRUE(status.ok()) << status.error().message;
+  const std::string text = status_text(*status, "x.toml");
+  return text.substr(0, text.find('\n'));
+}
+
+// Asked twice to stop, or while it waits for nodes, nobody saves: a training at step 120 goes on
+// behind step 100, or from its beginning.
+TEST(StatusText, does_not_call_saved_what_was_not) {
+  EXPECT_EQ(stopped_line(120), "runs/x: stopped and saved, at 2024-07-22T08:15:30.250Z");
+  EXPECT_EQ(stopped_line(100), "runs/x: stopped; saved is step 100, at 2024-07-22T08:15:30.250Z");
+  EXPECT_EQ(stopped_line(std::nullopt),
+            "runs/x: stopped; nothing is saved, at 2024-07-22T08:15:30.250Z");
+  // No step was done since its last supervisor began: those before it are in the log.
+  EXPECT_EQ(stopped_line(100, 0, "{\"step\":100}\n"),
+            "runs/x: stopped and saved, at 2024-07-22T08:15:30.250Z");
+  EXPECT_EQ(stopped_line(100, 0, "{\"step\":120}\n"),
+            "runs/x: stopped; saved is step 100, at 2024-07-22T08:15:30.250Z");
+}
+
 // What others wrote moves no cursor and fills no screen.
 TEST(StatusText, is_plain_text_of_at_most_a_screen) {
   wire::RunStatus many = example();

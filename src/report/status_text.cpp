@@ -181,10 +181,22 @@ std::string utc(double unix_s) {
   return written_utc(Instant{std::llround(unix_s * 1e3) * 1'000'000});
 }
 
-std::string how_it_ended(const TrainingEnd& end) {
+// A supervisor that was asked twice, or while nobody trained, stops without a save: its last status
+// says what is saved, the log what was done, also before it took over.
+std::string stopped(const TrainingStatus& status) {
+  if (!status.status || status.status->phase != "over") return "stopped and saved";
+  const std::int64_t done = std::max(status.status->step, status.step ? status.step->step : 0);
+  const std::optional<std::int64_t> saved = status.status->committed_step;
+  if (saved.value_or(0) >= done) return "stopped and saved";
+  return saved ? fmt::format("stopped; saved is step {}", *saved)
+               : std::string("stopped; nothing is saved");
+}
+
+std::string how_it_ended(const TrainingStatus& status) {
+  const TrainingEnd& end = *status.end;
   const std::string why = end.why.empty() ? "" : ": " + plain(end.why);
   if (end.how == "done") return "done";
-  if (end.how == "stopped") return "stopped and saved" + why;
+  if (end.how == "stopped") return stopped(status) + why;
   if (end.how == "gave_up") return "given up" + why;
   if (end.how == "not_finite") return "ended by numbers that are none" + why;
   return plain(end.how) + why;
@@ -211,8 +223,8 @@ std::string status_text(const TrainingStatus& status, const std::string& run) {
              "\n" + go_on;
     }
     case TrainingState::ended:
-      out += fmt::format(": {}, at {}\n", how_it_ended(*status.end), status.end->time) +
-             last_step(status);
+      out +=
+          fmt::format(": {}, at {}\n", how_it_ended(status), status.end->time) + last_step(status);
       if (status.status) {
         out += fmt::format("  {}, {} done again\n", counted(status.status->restarts, "restart"),
                            counted(status.status->lost_steps, "step"));
