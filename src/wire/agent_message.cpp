@@ -288,6 +288,10 @@ Result<AgentMessage> parse_agent_message(std::string_view text) {
   reader.skip();  // the kind
   std::visit([&](auto& it) { fields(reader, it); }, message);
   if (const std::string wrong = reader.wrong(); !wrong.empty()) return corrupt(wrong);
+  if (const auto* ended = std::get_if<WorkerEnded>(&message);
+      ended != nullptr && ended->code.has_value() == ended->signal.has_value()) {
+    return corrupt("code: one of code and signal is needed");
+  }
   return message;
 }
 

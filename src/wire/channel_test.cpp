@@ -167,7 +167,9 @@ TEST(AgentMessage, goes_through_text_and_is_strict) {
   for (const char* text :
        {"", "[]", R"({"kind":"obey"})", R"({"kind":"look"})", R"({"kind":"look","generation":1.5})",
         R"({"kind":"look","generation":1,"more":2})",
-        R"({"kind":"beat","generation":1,"ranks":[{}]})"}) {
+        R"({"kind":"beat","generation":1,"ranks":[{}]})",
+        R"({"kind":"ended","generation":1,"rank":0,"errors":""})",
+        R"({"kind":"ended","generation":1,"rank":0,"code":1,"signal":9,"errors":""})"}) {
     const auto refused = parse_agent_message(text);
     ASSERT_FALSE(refused.ok()) << text;
     EXPECT_EQ(refused.error().code, ErrorCode::corrupt);
