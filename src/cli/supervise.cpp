@@ -78,16 +78,15 @@ Result<launch::Job> job_of(const Flags& flags, const std::vector<std::string>& f
   const wire::RunDirectory directory{flags.directory};
   ASSIGN_OR_RETURN(const std::string content, files.read(directory.run_file()));
   ASSIGN_OR_RETURN(const spec::Run run, spec::parse_run(content, directory.run_file()));
-  launch::JobWish wish{.directory = directory,
-                       .corpus = flags.corpus,
-                       .layout = flags.layout,
-                       .nodes = {},
-                       .threads = flags.threads,
-                       .stop_after = flags.stop_after,
-                       .catalog = folders,
-                       .cores = static_cast<int>(std::thread::hardware_concurrency()),
-                       .one_machine = !flags.agents_elsewhere};
-  if (flags.nodes > 0) wish.nodes = flags.nodes;
+  const launch::JobWish wish{.directory = directory,
+                             .corpus = flags.corpus,
+                             .layout = flags.layout,
+                             .nodes = flags.nodes,
+                             .threads = flags.threads,
+                             .stop_after = flags.stop_after,
+                             .catalog = folders,
+                             .cores = static_cast<int>(std::thread::hardware_concurrency()),
+                             .one_machine = !flags.agents_elsewhere};
   ASSIGN_OR_RETURN(launch::Job job, make_job(run, catalog, wish));
   job.plan = launch::planner_of(run, catalog);
   job.interface = flags.interface;

@@ -62,15 +62,14 @@ std::string node_folder(const wire::RunDirectory& directory) {
 Status check(const Flags& flags, const std::optional<spec::Scenario>& scenario,
              const Prepared& prepared, const Common& common, const Files& files) {
   const auto cores = static_cast<int>(std::thread::hardware_concurrency());
-  launch::JobWish wish{.directory = prepared.directory,
-                       .corpus = prepared.corpus,
-                       .layout = flags.layout,
-                       .nodes = {},
-                       .threads = flags.threads,
-                       .stop_after = flags.stop_after,
-                       .catalog = {},
-                       .cores = cores};
-  if (flags.nodes > 0) wish.nodes = flags.nodes;
+  const launch::JobWish wish{.directory = prepared.directory,
+                             .corpus = prepared.corpus,
+                             .layout = flags.layout,
+                             .nodes = flags.nodes,
+                             .threads = flags.threads,
+                             .stop_after = flags.stop_after,
+                             .catalog = {},
+                             .cores = cores};
   ASSIGN_OR_RETURN(const launch::Job job,
                    make_job(prepared.run, spec::Catalog(files, catalog_folders(common)), wish));
   const std::int64_t ranks = job.layout.ranks();

@@ -54,13 +54,12 @@ std::vector<std::string> supervisor_arguments(const SlurmTraining& training, con
 
 Result<launch::Job> job_of(const SlurmTraining& training, const Prepared& prepared,
                            const Common& common, const Files& files) {
-  launch::JobWish wish{.directory = {absolute(prepared.directory.folder)},
-                       .corpus = absolute(prepared.corpus),
-                       .layout = training.layout,
-                       .nodes = {},
-                       .catalog = {},
-                       .one_machine = false};
-  if (training.nodes > 0) wish.nodes = training.nodes;
+  const launch::JobWish wish{.directory = {absolute(prepared.directory.folder)},
+                             .corpus = absolute(prepared.corpus),
+                             .layout = training.layout,
+                             .nodes = training.nodes,
+                             .catalog = {},
+                             .one_machine = false};
   return make_job(prepared.run, spec::Catalog(files, catalog_folders(common)), wish);
 }
 

@@ -81,7 +81,7 @@ Result<Job> make_job(const spec::Run& run, const spec::Catalog& catalog, const J
   const int needed = Slots{job.ranks_per_node}.count(job.layout);
   // Spares are counted in GPUs, and a node is a spare as a whole.
   const int spares = (run.spares.value_or(0) + job.ranks_per_node - 1) / job.ranks_per_node;
-  job.nodes = wish.nodes.value_or(needed + spares);
+  job.nodes = wish.nodes > 0 ? wish.nodes : needed + spares;
   if (job.nodes < needed) {
     return bad_input(fmt::format("--nodes {}: {} ranks, {} on a node, need {} nodes", job.nodes,
                                  ranks, job.ranks_per_node, needed));

@@ -40,7 +40,7 @@ struct JobWish {
   wire::RunDirectory directory;
   std::string corpus;
   std::string layout;            // what replaces the run file's; empty: nothing
-  std::optional<int> nodes;      // empty: as many as the ranks need, and the spares
+  int nodes = 0;                 // 0: as many as the ranks need, and the spares
   int threads = 0;               // 0: the cores shared out
   std::int64_t stop_after = -1;  // -1: at the end
   std::vector<std::string> catalog;
