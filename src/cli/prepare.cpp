@@ -1,9 +1,6 @@
 #include "cli/prepare.hpp"
 
 #include <fmt/format.h>
-#include <unistd.h>
-
-#include <algorithm>
 
 #include "base/progress.hpp"
 #include "calibrate/calibrate.hpp"
@@ -76,12 +73,6 @@ Result<Prepared> prepare_training(const Preparation& wish, const Common& common,
   prepared.run = run;
   RETURN_IF_ERROR(copy_tokenizer(prepared.corpus, prepared.directory, files));
   return prepared;
-}
-
-std::string shared_node_folder(const std::string& run_directory) {
-  std::string name = run_directory;
-  std::replace(name.begin(), name.end(), '/', '-');
-  return fmt::format("/dev/shm/celere-{}{}", getuid(), name);
 }
 
 }  // namespace celere::cli

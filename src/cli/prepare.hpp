@@ -36,8 +36,4 @@ struct Prepared {
 Result<Prepared> prepare_training(const Preparation& wish, const Common& common, Files& files,
                                   Processes& processes, Clock& clock);
 
-// The folder of a run's nodes in the memory of their machine (each node has one of its own below
-// it): what a node keeps there goes with the node. REQUIRES: an absolute path.
-std::string shared_node_folder(const std::string& run_directory);
-
 }  // namespace celere::cli

@@ -17,6 +17,7 @@
 #include "cli/train_slurm.hpp"
 #include "cli/verbs.hpp"
 #include "launch/job.hpp"
+#include "launch/node_folder.hpp"
 #include "launch/worker_message.hpp"
 #include "launch/worker_process.hpp"
 #include "report/train_report.hpp"
@@ -48,7 +49,7 @@ std::string node_folder(const wire::RunDirectory& directory) {
   const std::string shared = "/dev/shm";
   std::error_code problem;
   if (!std::filesystem::is_directory(shared, problem)) return directory.folder + "/nodes";
-  std::string folder = shared_node_folder(std::filesystem::absolute(directory.folder).string());
+  const std::string folder = launch::shared_node_folder(directory.folder);
   // Agents of a supervisor that was killed may live in it.
   if (std::filesystem::is_directory(folder, problem)) return folder;
   const auto space = std::filesystem::space(shared, problem);

@@ -10,6 +10,7 @@
 #include "calibrate/entries.hpp"
 #include "launch/job.hpp"
 #include "launch/layouts.hpp"
+#include "launch/node_folder.hpp"
 #include "launch/slurm.hpp"
 
 namespace celere::cli {
@@ -94,7 +95,7 @@ Result<launch::SlurmJob> slurm_job_of(const SlurmFlags& flags, const SlurmTraini
   out.log = job.directory.folder + "/slurm.log";
   out.nodes_file = job.directory.folder + "/slurm.nodes";
   out.program = own_program();
-  out.node_folder = shared_node_folder(job.directory.folder);
+  out.node_folder = launch::shared_node_folder(job.directory.folder);
   out.supervisor = supervisor_arguments(training, job, absolute(prepared.corpus), common);
   // Slurm ends who stays too long; one that left sooner than it must would take its ranks along.
   out.agent = {"agent", "--run-directory", job.directory.folder, "--notice",
