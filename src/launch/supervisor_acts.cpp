@@ -7,6 +7,7 @@
 #include "launch/decision_event.hpp"
 #include "launch/fault_maker.hpp"
 #include "launch/supervisor.hpp"
+#include "tokens/hash.hpp"
 #include "wire/orders.hpp"
 
 namespace celere::launch {
@@ -16,15 +17,8 @@ namespace {
 const Seconds regroup_patience_here = Seconds::of(10), regroup_patience_far = Seconds::of(60);
 
 // Ports to meet at: above those of most services, below those of outgoing connections. Trainings
-// that share a machine begin at others (FNV-1a of their folders).
+// that share a machine begin at others, by the hash of their folders.
 constexpr std::uint64_t meeting_ports_first = 16384, meeting_ports = 16384;
-std::uint64_t first_meeting_of(const std::string& folder) {
-  std::uint64_t hash = 0xcbf29ce484222325;
-  for (const char letter : folder) {
-    hash = (hash ^ static_cast<unsigned char>(letter)) * 0x100000001b3;
-  }
-  return hash % meeting_ports;
-}
 
 }  // namespace
 
@@ -62,7 +56,7 @@ std::string Supervisor::meeting() const {
   }
   const NodeKnown& first = nodes_[static_cast<std::size_t>(roster_.nodes().front())];
   const std::string host = first.hello ? first.hello->address : "127.0.0.1";
-  const std::uint64_t number = first_meeting_of(job_.directory.folder) +
+  const std::uint64_t number = tokens::hash64(job_.directory.folder) % meeting_ports +
                                static_cast<std::uint64_t>(epoch_) * 97 +
                                static_cast<std::uint64_t>(generation);
   return fmt::format("{}:{}", host, meeting_ports_first + number % meeting_ports);
