@@ -75,15 +75,14 @@ void Framing::write(std::string_view message) {
   out_.append(reinterpret_cast<const char*>(seal.data()), seal.size());
 }
 
-Status Framing::greet() {
-  if (in_.size() < greeting.size() + nonce_bytes) return Done{};
+void Framing::greet() {
+  if (in_.size() < greeting.size() + nonce_bytes) return;
   Nonce other;
   std::memcpy(other.data(), in_.data() + greeting.size(), nonce_bytes);
   in_read_ = greeting.size() + nonce_bytes;
   session_ =
       connecting_ ? secret_.for_connection(own_, other) : secret_.for_connection(other, own_);
   for (const std::string& message : std::exchange(early_, {})) write(message);
-  return Done{};
 }
 
 Status Framing::receive(std::string_view bytes) {
@@ -91,7 +90,7 @@ Status Framing::receive(std::string_view bytes) {
   if (!session_) {
     const std::string_view begin = std::string_view(in_).substr(0, greeting.size());
     if (begin != greeting.substr(0, begin.size())) return corrupt("the other side is no Celere");
-    RETURN_IF_ERROR(greet());
+    greet();
     if (!session_) return Done{};
   }
   while (in_.size() - in_read_ >= 4) {

@@ -36,13 +36,12 @@ class Framing {
   // The next whole message.
   std::optional<std::string> next();
 
-  std::string_view outgoing()
-      const;  // bytes to be sent; nothing but the greeting before the other's
+  // Bytes to be sent; nothing but the greeting before the other's.
+  std::string_view outgoing() const;
   void sent(std::size_t bytes);
-  bool greeted() const { return session_.has_value(); }
 
  private:
-  Status greet();
+  void greet();
   void write(std::string_view message);
 
   Secret secret_;
