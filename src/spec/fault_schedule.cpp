@@ -75,12 +75,12 @@ Status fits(const Scenario& scenario, FaultGround ground) {
 }
 
 FaultSchedule::FaultSchedule(Scenario scenario, std::uint64_t seed, FaultGround ground)
-    : scenario_(std::move(scenario)), seed_(seed), ground_(ground) {
+    : scenario_(std::move(scenario)), ground_(ground) {
   CHECK(fits(scenario_, ground_).ok());
-  switch_off();
+  switch_off(seed);
   for (std::size_t i = 0; i < scenario_.faults.size(); ++i) {
     const Fault& fault = scenario_.faults[i];
-    streams_.push_back({.times = Prng(seed_, i), .targets = Prng(seed_, target_streams + i)});
+    streams_.push_back({.times = Prng(seed, i), .targets = Prng(seed, target_streams + i)});
     streams_[i].at =
         fault.every_steps ? static_cast<double>(fault.from_step) : fault.from.in_base();
     streams_[i].over = std::find(left_out_.begin(), left_out_.end(), fault.kind) != left_out_.end();
@@ -89,14 +89,14 @@ FaultSchedule::FaultSchedule(Scenario scenario, std::uint64_t seed, FaultGround 
 }
 
 // The kinds of the scenario in a drawn order, of which the first are left out; one stays.
-void FaultSchedule::switch_off() {
+void FaultSchedule::switch_off(std::uint64_t seed) {
   std::vector<FaultKind> kinds;
   for (const Fault& fault : scenario_.faults) kinds.push_back(fault.kind);
   std::sort(kinds.begin(), kinds.end());
   kinds.erase(std::unique(kinds.begin(), kinds.end()), kinds.end());
   const auto wanted = std::llround(scenario_.switch_off * static_cast<double>(kinds.size()));
   const std::size_t off = std::min(kinds.size() - 1, static_cast<std::size_t>(wanted));
-  Prng prng(seed_, switch_off_stream);
+  Prng prng(seed, switch_off_stream);
   for (std::size_t i = 0; i < off; ++i)
     std::swap(kinds[i], kinds[i + prng.below(kinds.size() - i)]);
   left_out_.assign(kinds.begin(), kinds.begin() + static_cast<std::ptrdiff_t>(off));

@@ -82,12 +82,11 @@ class FaultSchedule {
   void move_on(std::size_t fault);
   DueFault take(std::size_t fault);
   int drawn_target(Stream& stream, const Fault& fault, std::uint64_t targets) const;
-  void switch_off();
+  void switch_off(std::uint64_t seed);
   static bool is_full(const std::vector<DueFault>& out);
   std::optional<std::size_t> earliest(bool of_steps) const;
 
   Scenario scenario_;
-  std::uint64_t seed_;
   FaultGround ground_;
   std::vector<Stream> streams_;
   std::vector<FaultKind> left_out_;

@@ -43,6 +43,12 @@ std::vector<Amount> amounts() {
           {"nodes", {lose_node, preempt}}};
 }
 
+// What breaks, for the account of a simulation.
+std::vector<std::string> fault_causes() {
+  return {"gpu",  "hbm",     "nvlink",   "nic",   "cable",   "switch",
+          "host", "storage", "software", "power", "cooling", "maintenance"};
+}
+
 std::vector<std::string> all_kinds() { return {kind_names.begin(), kind_names.end()}; }
 
 // A word of a list, or a mistake with the nearest of them; nothing where it is wrong.
@@ -71,6 +77,15 @@ std::optional<std::int64_t> integer_if(const TomlTable& table, const char* key, 
   return table.integer(key, low, high);
 }
 
+std::optional<PerSecond> rate_if(const TomlTable& table, const char* key) {
+  const auto rate = table.quantity_if<PerSecond>(key);
+  if (rate && !(*rate > PerSecond{})) table.mistake(key, "must be more than nothing");
+  if (rate && *rate * interval_least > 1) {
+    table.mistake(key, fmt::format("is more than one in {}", written(interval_least)));
+  }
+  return rate;
+}
+
 void read_when(Fault& fault, const TomlTable& table) {
   fault.at = table.quantity_if<Seconds>("at");
   fault.at_step = integer_if(table, "at_step", 0, steps_max);
@@ -79,16 +94,8 @@ void read_when(Fault& fault, const TomlTable& table) {
     table.mistake("every", fmt::format("must be at least {}", written(interval_least)));
   }
   fault.every_steps = integer_if(table, "every_steps", 1, steps_max);
-  fault.rate_per_node = table.quantity_if<PerSecond>("rate_per_node");
-  fault.rate_per_rank = table.quantity_if<PerSecond>("rate_per_rank");
-  for (const char* key : {"rate_per_node", "rate_per_rank"}) {
-    const auto& rate =
-        std::string_view(key) == "rate_per_node" ? fault.rate_per_node : fault.rate_per_rank;
-    if (rate && !(*rate > PerSecond{})) table.mistake(key, "must be more than nothing");
-    if (rate && *rate * interval_least > 1) {
-      table.mistake(key, fmt::format("is more than one in {}", written(interval_least)));
-    }
-  }
+  fault.rate_per_node = rate_if(table, "rate_per_node");
+  fault.rate_per_rank = rate_if(table, "rate_per_rank");
   std::vector<const char*> given;
   for (const char* key : when_keys) {
     if (table.has(key)) given.push_back(key);
@@ -200,13 +207,12 @@ Fault read_fault(const TomlTable& table, const std::string& file) {
 Scenario read_scenario(TomlDocument& document) {
   const TomlTable root = document.root();
   Scenario scenario;
-  scenario.file = document.name();
   const TomlTable about = root.table("scenario");
   scenario.name = about.text("name");
   if (about.has("seed")) scenario.seed = static_cast<std::uint64_t>(about.integer("seed"));
   scenario.switch_off = about.number_or("switch_off", 0, 0, switch_off_most);
   for (const TomlTable& table : root.tables("fault")) {
-    scenario.faults.push_back(read_fault(table, scenario.file));
+    scenario.faults.push_back(read_fault(table, document.name()));
   }
   if (!root.has("fault") || (root.is_list("fault") && scenario.faults.empty())) {
     root.mistake("fault", "is missing: a scenario has at least one [[fault]]");
@@ -242,11 +248,6 @@ FaultTarget target_of(FaultKind kind) {
       return FaultTarget::rank;
   }
   CHECK(false);
-}
-
-std::vector<std::string> fault_causes() {
-  return {"gpu",  "hbm",     "nvlink",   "nic",   "cable",   "switch",
-          "host", "storage", "software", "power", "cooling", "maintenance"};
 }
 
 Result<Scenario> parse_scenario(std::string_view toml, std::string file) {

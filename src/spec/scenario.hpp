@@ -1,8 +1,8 @@
-// A scenario: faults that are done on purpose, to a training on real machines (`celere train
-// --faults`) or to a simulated one. One file says which, when and to whom; docs/scenario.md
-// documents every key. When each happens is drawn by spec/fault_schedule.hpp.
+// A scenario: faults that are done on purpose to a training on real machines (`celere train
+// --faults`). One file says which, when and to whom; docs/scenario.md documents every key. When
+// each happens is drawn by spec/fault_schedule.hpp.
 //
-// Leaves out: how a fault is done, which is for those who train or simulate, and what follows.
+// Leaves out: how a fault is done, which is for those who train, and what follows.
 #pragma once
 
 #include <cstdint>
@@ -65,13 +65,10 @@ struct Fault {
   std::optional<Seconds> lasts;             // `for`; empty, with for_steps: for good
   std::optional<std::int64_t> lasts_steps;  // `for_steps`
   Seconds notice{};                         // preempt
-  std::string cause;  // what broke, for the account of a simulation: fault_causes(); or empty
+  std::string cause;  // what broke, for the account of a simulation: "gpu", "power", ...; or empty
 };
 
-std::vector<std::string> fault_causes();
-
 struct Scenario {
-  std::string file;
   std::string name;
   std::optional<std::uint64_t> seed;  // empty: who runs it draws one, and says it
   double switch_off = 0;              // share of the kinds that are left out, drawn from the seed

@@ -11,12 +11,12 @@
 #include <string_view>
 
 #include "base/check.hpp"
+#include "spec/counted_steps.hpp"
 #include "spec/toml_reader.hpp"
 
 namespace celere::spec {
 namespace {
 
-constexpr std::int64_t steps_max = std::int64_t{1} << 40;
 constexpr double rate_least = 1e-12, rate_most = 100;
 constexpr double below_one = 1 - 1e-9;  // a moment that forgets nothing never moves
 
