@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <utility>
 
@@ -13,6 +14,8 @@ namespace celere::wire {
 namespace {
 
 using Json = nlohmann::ordered_json;
+
+constexpr std::array node_states = {"training", "spare", "gone", "drained"};
 
 // What each holds, once for both ways: `visit` is a Writer or a Reader.
 template <typename Visit>
@@ -181,8 +184,6 @@ bool is_time(double value) { return std::isfinite(value) && value >= 0; }
 
 }  // namespace
 
-std::vector<std::string> node_states() { return {"training", "spare", "gone", "drained"}; }
-
 std::string written_json(const RunStatus& status) {
   Writer writer;
   RunStatus copy = status;
@@ -203,11 +204,10 @@ Result<RunStatus> parse_status(std::string_view text) {
   if (!is_time(status.written_unix_s) || status.written_unix_s > unix_s_most) {
     return corrupt("written_unix_s: is no time");
   }
-  const std::vector<std::string> states = node_states();
   for (const NodeStatus& node : status.nodes) {
-    if (std::find(states.begin(), states.end(), node.state) == states.end()) {
-      return corrupt(
-          fmt::format("nodes: state \"{}\" is none of {}", node.state, fmt::join(states, ", ")));
+    if (std::find(node_states.begin(), node_states.end(), node.state) == node_states.end()) {
+      return corrupt(fmt::format("nodes: state \"{}\" is none of {}", node.state,
+                                 fmt::join(node_states, ", ")));
     }
   }
   return status;

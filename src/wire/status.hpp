@@ -21,12 +21,11 @@ namespace celere::wire {
 struct NodeStatus {
   std::int64_t node = 0;
   std::string host;
-  std::string state;  // one of node_states()
+  std::string state;  // "training", "spare", "gone", "drained"
   std::int64_t failures = 0;
   std::optional<double> heartbeat_age_s{};  // nothing: its agent was never there
   friend bool operator==(const NodeStatus&, const NodeStatus&) = default;
 };
-std::vector<std::string> node_states();  // "training", "spare", "gone", "drained"
 
 struct RankStatus {
   std::int64_t rank = 0, node = 0, process = 0;
