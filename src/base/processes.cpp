@@ -217,7 +217,6 @@ class Spawn {
       arguments.push_back(const_cast<char*>(argument.c_str()));
     }
     arguments.push_back(nullptr);
-    // The last of two equal names would lose, so ours come first.
     std::vector<char*> environment;
     for (const std::string& setting : command.environment) {
       environment.push_back(const_cast<char*>(setting.c_str()));

@@ -1,9 +1,9 @@
-// What agents and the supervisor of a run say to each other: one JSON object a message, its kind
-// first. Keys end in their unit. A message of an unknown kind, with an unknown key or without one
-// of its keys is refused.
+// What agents and the supervisor of a run say to each other: one JSON object a message, which
+// names its kind. Keys end in their unit. A message of an unknown kind, with an unknown key or
+// without one of its keys is refused; only what is std::optional below may lack.
 //
 //   agent -> supervisor   hello, beat, said, ended, cleared, seen, leaving
-//   supervisor -> agent   welcome, start, halt, tell, look, signal, leave
+//   supervisor -> agent   welcome, start, halt, tell, rename, look, signal, leave
 #pragma once
 
 #include <cstdint>

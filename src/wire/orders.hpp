@@ -10,8 +10,7 @@
 //
 // Orders count from 1 without a gap. The agent appends the line, then raises the number in the
 // worker's flight record (wire/flight_record.hpp); the worker does what it has not done yet. Only
-// what is asked for by such an order makes a fault: no file and no flag of a training knows of
-// them.
+// what is asked for by such an order makes a fault: no file and no flag of a worker knows of them.
 #pragma once
 
 #include <cstdint>
