@@ -5,9 +5,9 @@
 namespace celere::life {
 
 const char* name_of(Part part) {
-  constexpr std::array<const char*, part_count> names = {"useful",    "waiting",   "checkpoint",
-                                                         "detection", "restart",   "replay",
-                                                         "degraded",  "no machine"};
+  constexpr std::array<const char*, part_count> names = {"useful",    "waiting",    "checkpoint",
+                                                         "detection", "restart",    "replay",
+                                                         "degraded",  "no machine", "evaluation"};
   return names[static_cast<std::size_t>(part)];
 }
 

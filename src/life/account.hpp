@@ -19,10 +19,12 @@ enum class Part : std::uint8_t {
   detection,   // standing still, and nobody knows or knows where
   restart,     // from there to the next step: stop, replace, load, warm up, regroup, back off
   replay,      // steps done again, and those that a failure cut short
-  degraded,    // what steps took longer than in the full layout: fewer nodes, slow ones
+  degraded,    // what steps took longer than in the full layout: fewer nodes, slow ones, flaps,
+               // slowdowns; and standing where one of these stops all
   no_machine,  // after the first start: too few nodes
+  evaluation,  // all stand, and the model is evaluated
 };
-inline constexpr int part_count = 8;
+inline constexpr int part_count = 9;
 const char* name_of(Part part);
 
 using Account = std::array<Nanoseconds, part_count>;
@@ -46,9 +48,11 @@ struct Life {
   Account account{};
   std::vector<CauseCount> causes = {};  // as in the scene
   std::int64_t starts = 0, regroups = 0, checkpoints = 0, failures = 0, drained = 0;
-  std::int64_t steps_again = 0;  // done more than once
-  std::int64_t undetected = 0;   // silent corruption that no check found
-  Seconds node_time = {};        // the sum over nodes, each from its arrival to the end
+  std::int64_t steps_again = 0;   // done more than once
+  std::int64_t undetected = 0;    // silent corruption that no check found
+  std::int64_t misdiagnosed = 0;  // a healthy node was named
+  std::int64_t unhealed = 0;      // spikes that were lived with: no more batches may be skipped
+  Seconds node_time = {};         // the sum over nodes, each from its arrival to the end
   std::optional<Joules> energy = {};
   std::optional<Dollars> dollars = {};
   std::vector<StoryEvent> story = {};  // where it was asked for

@@ -321,6 +321,10 @@ void Replica::report(const Outage& outage) {
         tell_in_order(policy::NodeGone{other});
       }
       return;
+    case Effect::preempt:
+    case Effect::nan:
+    case Effect::spike:
+      return;
     case Effect::crash:
       if (job_ == Job::halted && trains(node)) {
         tell(policy::WorkerExited{.generation = generation, .node = node, .rank = 0, .code = 1});

@@ -32,10 +32,25 @@ Status checked(const Cause& cause) {
   if (cause.group < 1 || !(cause.factor >= 1)) {
     return bad_input(fmt::format("cause {}: group and factor are at least 1", cause.name));
   }
-  for (const Seconds time : {cause.detect, cause.localise, cause.repair, cause.lasts}) {
+  for (const Seconds time :
+       {cause.detect, cause.localise, cause.repair, cause.lasts, cause.notice}) {
     if (!(time >= Seconds{})) {
       return bad_input(fmt::format("cause {}: a time is below 0", cause.name));
     }
+  }
+  return Done{};
+}
+
+Status checked(const Slowdown& slowdown) {
+  if (!(slowdown.at >= Seconds{}) || !(slowdown.lasts >= Seconds{}) ||
+      !(slowdown.every >= Seconds{}) || !(slowdown.factor >= 1)) {
+    return bad_input(
+        fmt::format("slowdown {}: a time is below 0, or its factor below 1", slowdown.name));
+  }
+  if (slowdown.every > Seconds{} && slowdown.lasts >= slowdown.every) {
+    return bad_input(fmt::format("slowdown {}: it lasts {} s and comes again each {} s",
+                                 slowdown.name, slowdown.lasts.in_base(),
+                                 slowdown.every.in_base()));
   }
   return Done{};
 }
@@ -73,8 +88,18 @@ Status checked(const Scene& scene) {
                                    given.cause, given.at.in_base()));
     }
   }
-  for (const double share :
-       {scene.dead_on_arrival, scene.idle_rate_share, scene.lemon_share, scene.lemon_failures}) {
+  for (const Slowdown& slowdown : scene.slowdowns) RETURN_IF_ERROR(checked(slowdown));
+  if (scene.evaluation.every < 0 || !(scene.evaluation.takes >= Seconds{}) ||
+      !(scene.flaps.rate >= PerSecond{}) || !(scene.flaps.stall >= Seconds{}) ||
+      !(scene.misdiagnosis.again >= Seconds{})) {
+    return bad_input("evaluation, flaps, misdiagnosis: a rate or time is below 0");
+  }
+  if (!(scene.late_min >= Seconds{}) || !(scene.late_max >= scene.late_min)) {
+    return bad_input(fmt::format("deliveries are late by {} to {} s", scene.late_min.in_base(),
+                                 scene.late_max.in_base()));
+  }
+  for (const double share : {scene.dead_on_arrival, scene.idle_rate_share, scene.lemon_share,
+                             scene.lemon_failures, scene.misdiagnosis.share}) {
     if (!is_share(share)) return bad_input(fmt::format("{} is no share", share));
   }
   if (!(scene.early_factor > 0)) return bad_input("early_factor must be above 0");

@@ -13,8 +13,13 @@
 // make a node young again (minimal repair), so all nodes of a tranche together are one Poisson
 // process, and a failure costs the same to draw for one node and for a hundred thousand.
 //
-// Leaves out: curtailment of power and heat (a step's time does not depend on the hour), pauses for
-// evaluation, loss spikes, misdiagnosis, and preemption.
+// What repeats for ever is no event but a rate: a flap of a link lengthens the mean step, a pause
+// for evaluation is a closed form as a save is (stretch.hpp).
+//
+// Leaves out: spikes of the loss that heal by themselves and losses that are no number because of
+// the data (both cost nothing but a note, or what a spike costs), an evaluation behind the last
+// step, spares of several kinds in one training (hot, warm or cold is Times::replace), deliveries
+// that slip each by itself, and the power that is saved while all stand.
 #pragma once
 
 #include <cstdint>
@@ -36,11 +41,14 @@ Nanoseconds nanoseconds(Seconds time);  // the nearest
 Seconds seconds(Nanoseconds time);
 
 enum class Effect : std::uint8_t {
-  crash,   // a worker ends; its node is as good as before
-  lost,    // the node (or its whole group) is gone until it is repaired
-  hang,    // a worker stands still: it is noticed and found, and its node is as good as before
-  slow,    // a worker computes slower for a time, and all wait for it
-  silent,  // a worker computes wrongly: found by the next check, its node needs repair
+  crash,    // a worker ends; its node is as good as before
+  lost,     // the node (or its whole group) is gone until it is repaired
+  hang,     // a worker stands still: it is noticed and found, and its node is as good as before
+  slow,     // a worker computes slower for a time, and all wait for it
+  silent,   // a worker computes wrongly: found by the next check, its node needs repair
+  nan,      // a loss or gradient is no number, once: the steps are done again
+  spike,    // the loss spikes and does not heal: back to before it, and its batch is skipped
+  preempt,  // the node (or its whole group) will be taken away after `notice`, and comes back
 };
 
 struct Cause {
@@ -49,16 +57,50 @@ struct Cause {
   PerSecond rate = {};  // of a node
   double weibull = 1;   // shape: below 1 the young fail more
   Seconds span = Seconds::of(365.0 * 86400);
-  // lost: so many neighbours fall together (a rack, a pod). As the rate is of a node, a whole group
-  // falls at `group` times it.
+  // lost, preempt: so many neighbours fall together (a rack, a pod). As the rate is of a node, a
+  // whole group falls at `group` times it.
   int group = 1;
   Seconds detect = {};  // until the job knows, once it stands
   Seconds localise = {};
-  Seconds repair =
-      {};  // lost, silent, and where recovery drains the node: until it is back, the mean
+  // lost, preempt, silent, and where recovery drains the node: until it is back, the mean
+  Seconds repair = {};
   bool repair_varies = true;  // exponential; else always the mean
   double factor = 1;          // slow: times so long a step
   Seconds lasts = {};         // slow
+  Seconds notice = {};        // preempt
+};
+
+// Of hangs, slow nodes and silent corruption: a healthy node is named instead of the sick one, and
+// is blamed, replaced or drained. The sick one stays: it is slow and computes wrongly as before,
+// and hangs again after `again`, the mean of an exponential.
+struct Misdiagnosis {
+  double share = 0;
+  Seconds again = {};
+};
+
+// Steps take `factor` times as long from `at` on for `lasts`, and again each `every` (0: once): the
+// heat of the day, power that is curtailed. It holds from the next step on, and a step that began
+// in it ends at its pace, so power that is cut to nothing is not a large factor but `stops`: all
+// stand behind the step under way until it is over. The account has both as degraded.
+struct Slowdown {
+  std::string name = {};
+  Seconds at = {}, lasts = {}, every = {};
+  double factor = 1;
+  bool stops = false;
+};
+
+// All stand for so long behind each `every`-th step (0: never), behind its save if there is one,
+// and not behind the last of the training. One that a failure cuts short is not made up for.
+struct Pauses {
+  Step every = 0;
+  Seconds takes = {};
+};
+
+// Links of a node that go down and come back by themselves, which holds all up for `stall` each
+// time: a step of n nodes takes 1 + n rate stall times as long (degraded).
+struct Flaps {
+  PerSecond rate = {};  // of a node that trains
+  Seconds stall = {};
 };
 
 // A failure at a known time, beside those that are drawn.
@@ -116,8 +158,11 @@ struct Scene {
   std::vector<Layout> layouts = {};    // the full one first, which is the fastest
   std::vector<Tranche> tranches = {};  // ascending; the last has all nodes, spares as well
   std::vector<Tranche> powered = {};   // nodes that can be powered; empty: all
-  double dead_on_arrival = 0;          // share of nodes
-  Seconds dead_repair = {};            // the mean
+  // Each life draws evenly between these by how much all tranches after time 0 come later than they
+  // say: what makes one slip makes all slip. (Power comes as it says.)
+  Seconds late_min = {}, late_max = {};
+  double dead_on_arrival = 0;  // share of nodes
+  Seconds dead_repair = {};    // the mean
   std::vector<Cause> causes = {};
   std::vector<Given> given = {};
   double early_factor = 1;
@@ -129,6 +174,10 @@ struct Scene {
   // spares are struck alike: for comparisons. Nodes are of one age then.
   bool by_slot = false;
   Step check_every = 0;  // steps between checks for silent corruption; 0: never
+  Misdiagnosis misdiagnosis = {};
+  std::vector<Slowdown> slowdowns = {};
+  Pauses evaluation = {};
+  Flaps flaps = {};
   Times times = {};
   Checkpoints checkpoints = {};
   policy::Settings recovery = {};
