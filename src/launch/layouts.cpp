@@ -35,8 +35,7 @@ policy::Shape shape_of(const layout::Layout& layout, const Slots& slots) {
   for (int slot = 0; slot < shape.slots; ++slot) {
     shape.replica_of_slot.push_back(replica_of(layout, slots.ranks_of(layout, slot)));
   }
-  // Nothing is sharded over replicas: neither weights nor state nor experts.
-  shape.replicas_whole = layout.zero_stage == 0 && layout.ep * layout.etp <= layout.tp * layout.cp;
+  shape.replicas_whole = layout::replicas_whole(layout);
   return shape;
 }
 
@@ -57,15 +56,6 @@ std::vector<policy::Node> placed(const policy::Shape& shape, const std::vector<p
     out.push_back(those[next]);
   }
   return out;
-}
-
-layout::Layout with_replicas(layout::Layout layout, int replicas) {
-  layout.dp = replicas;
-  // What asks for several replicas goes with them.
-  if (replicas * layout.cp == 1) layout.zero_stage = layout.shard = 0;
-  if (layout.shard >= replicas * layout.cp) layout.shard = 0;
-  if (replicas == 1) layout.order = layout::RankOrder::tp_cp_dp_pp;
-  return layout;
 }
 
 std::string layout_text(const layout::Layout& layout, bool with_micro_batch) {
@@ -89,7 +79,7 @@ Result<Family> parse_family(std::string_view text) {
 std::optional<layout::Layout> fitting(const layout::Layout& full, const layout::Shape& counts,
                                       const Slots& slots, int nodes) {
   for (int replicas = full.dp; replicas >= 1; --replicas) {
-    const layout::Layout layout = with_replicas(full, replicas);
+    const layout::Layout layout = layout::with_replicas(full, replicas);
     if (slots.count(layout) > nodes) continue;
     layout::Shape shape = counts;
     shape.gpus = layout.ranks();

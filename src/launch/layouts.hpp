@@ -1,8 +1,9 @@
 // Layouts as recovery sees them: which ranks a slot holds, which replica could be lost alone, and
 // what the same layout is with fewer or more replicas.
 //
-// Slot i holds the ranks [i n, (i + 1) n) of n ranks a node. A layout with another number of
-// replicas keeps tp, cp, pp and the experts' axes, so its ranks hold the shards that they held.
+// Slot i holds the ranks [i n, (i + 1) n) of n ranks a node. The layout that recovery means by a
+// shape is that with its number of replicas (layout/replicas.hpp): it keeps tp, cp, pp and the
+// experts' axes, so its ranks hold the shards that they held.
 #pragma once
 
 #include <optional>
@@ -13,6 +14,7 @@
 #include "base/result.hpp"
 #include "layout/layout.hpp"
 #include "layout/legal.hpp"
+#include "layout/replicas.hpp"
 #include "policy/recovery.hpp"
 #include "wire/agent_message.hpp"
 
@@ -35,9 +37,6 @@ policy::Shape shape_of(const layout::Layout& layout, const Slots& slots);
 // REQUIRES: the shape of that layout, but for the order of its slots.
 std::vector<policy::Node> placed(const policy::Shape& shape, const std::vector<policy::Node>& nodes,
                                  const layout::Layout& layout, const Slots& slots);
-
-// The layout that recovery means by a shape: that with its number of replicas.
-layout::Layout with_replicas(layout::Layout layout, int replicas);
 
 // The greatest number of replicas, at most those of `full`, that is legal on so many nodes; nothing
 // where not one replica fits. `counts`: of the model and the run (spec/layout_shape.hpp).

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "base/written_units.hpp"
+#include "layout/replicas.hpp"
 #include "life/causes.hpp"
 #include "policy/settings.hpp"
 
@@ -23,9 +24,8 @@ int nodes_of(std::int64_t gpus, int per_node) {
 
 Layout layout_of(const layout::Layout& layout, int per_node, Seconds step) {
   Layout out{.nodes = nodes_of(layout.ranks(), per_node), .replicas = layout.dp, .step = step};
-  // Nothing is sharded over replicas, and no node is of two.
-  out.replicas_whole = layout.zero_stage == 0 && layout.ep * layout.etp <= layout.tp * layout.cp &&
-                       layout.ranks() / layout.dp % per_node == 0;
+  const bool no_node_is_of_two = layout::ranks_in_a_row(layout) % per_node == 0;
+  out.replicas_whole = layout::replicas_whole(layout) && no_node_is_of_two;
   return out;
 }
 
@@ -37,11 +37,14 @@ void add_smaller(Scene& scene, const plan::Plan& plan, int per_node) {
   // A ramp's mean step is shorter than that of its largest batch, by the same factor everywhere.
   const double mean = best.working / best.steps / best.step.time;
   for (int eighths = 7; eighths >= 1; --eighths) {
-    layout::Layout smaller = best.layout;
-    for (smaller.dp = best.layout.dp * eighths / 8; smaller.dp >= 1; --smaller.dp) {
-      if (!layout::illegal(smaller, model.shape(best.global_batch))) break;
-    }
-    if (smaller.dp < 1) continue;
+    int replicas = best.layout.dp * eighths / 8;
+    const auto legal = [&] {
+      const layout::Layout tried = layout::with_replicas(best.layout, replicas);
+      return !layout::illegal(tried, model.shape(best.global_batch));
+    };
+    while (replicas >= 1 && !legal()) --replicas;
+    if (replicas < 1) continue;
+    const layout::Layout smaller = layout::with_replicas(best.layout, replicas);
     const cost::StepCost cost = model.cost(smaller, best.global_batch);
     const Layout added = layout_of(smaller, per_node, cost.time * mean);
     if (!model.fits(cost) || added.nodes >= scene.layouts.back().nodes ||
