@@ -223,9 +223,7 @@ Ended Supervisor::run(const std::atomic<int>& interrupts) {
     const std::optional<Instant> wakes = policy_.wakes();
     if (wakes && world_.clock.wall() >= *wakes) feed(policy::Tick{});
     if (unwritten_) remember();
-    if (!ended_ && run_.gone()) {
-      end(Ended::gave_up, job_.directory.folder + " was removed, or is another run's by now");
-    }
+    if (!ended_ && run_.gone()) end_without_directory();
     if (world_.clock.now() - status_at_ > Seconds::of(1)) write_status();
   }
   for (int node = 0; node < job_.nodes; ++node) hub_.send(node, wire::AgentLeave{});

@@ -98,6 +98,7 @@ class Supervisor {
   void carry_out(const policy::SaveNow& save);
   void carry_out(const policy::Replan& replan);
   void end(Ended how, const std::string& why);
+  void end_without_directory();
   wire::StartWorkers order_of(int slot, const policy::Start& start, bool joining) const;
   std::string meeting() const;
   void remove_meetings();

@@ -189,6 +189,7 @@ void Supervisor::carry_out(const policy::Replan& replan) {
 }
 
 void Supervisor::end(Ended how, const std::string& why) {
+  if (how != Ended::gave_up && run_.gone_at_last()) return end_without_directory();
   ended_ = how;
   if (how == Ended::gave_up) {
     journal_.tell("gave_up", {{"why", why}, {"errors", first_errors_}}, true);
@@ -196,6 +197,10 @@ void Supervisor::end(Ended how, const std::string& why) {
     journal_.tell("finished",
                   {{"how", how == Ended::done ? "done" : "stopped"}, {"step", best_step_}}, true);
   }
+}
+
+void Supervisor::end_without_directory() {
+  end(Ended::gave_up, job_.directory.folder + " was removed, or is another run's by now");
 }
 
 void Supervisor::carry_out(const policy::Action& action) {
