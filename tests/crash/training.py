@@ -19,6 +19,10 @@ class Wrong(Exception):
     """What a case found."""
 
 
+class PassedOver(Exception):
+    """Why a case cannot be tried here."""
+
+
 def until(what, seconds, condition):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -130,6 +134,11 @@ class Training:
 
     def supervisor(self):
         return until("a supervisor", 20, lambda: self.processes("supervise"))[0]
+
+    def node_folders(self):
+        """Where its nodes keep what goes with them, as far as it is there: in memory, or in the run directory."""
+        in_memory = pathlib.Path("/dev/shm").glob(f"celere-{os.getuid()}-{self.run.name}-{'[0-9a-f]' * 16}")
+        return [*in_memory, *self.run.glob("nodes")]
 
     def everyone(self):
         return [process for kind in ("supervise", "agent", "worker") for process in self.processes(kind)]

@@ -4,10 +4,11 @@
   soak.py BUILD [--faults N] [--seconds S] [--seed K]
 
 Trainings of a tiny model are started one after another, each with faults drawn from a seed and some kinds switched off, until N
-faults were done. What each promised (commits, layouts, batches passed over) is kept here, outside of the processes that are
-killed, as they say it. Then:
+faults were done. What each promised (commits, layouts) is kept here, outside of the processes that are killed, as they say it.
+Then:
 
   no committed step is lost     a start begins with the newest commit, but where the log says that it goes back on purpose
+  no batch is passed over       its run file allows none: what was done is done again
   the same layout throughout    the final weights are bit for bit those of an undisturbed training
   other layouts on the way      they are those of an undisturbed training that follows the same trace
   the faults stop               and each training comes to its end
@@ -139,8 +140,8 @@ class Soak:
         print(f"{name}: {count} faults, without {', '.join(off)}", flush=True)
         expected = Expected(self.folder / f"{name}.expected.jsonl")
         begin = time.monotonic()
-        command = [self.build / "celere", "train", run, "--layout", "dp=2", "--oversubscribe", "--json", "--faults", faults,
-                   "--seed", str(rng.randrange(10**6))]
+        command = [self.build / "celere", "train", run, "--layout", "dp=2", "--oversubscribe", "--threads", "1", "--json",
+                   "--faults", faults, "--seed", str(rng.randrange(10**6))]
         process = subprocess.Popen(command, cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         for line in process.stdout:
             expected.hear(line.rstrip("\n"))
@@ -159,7 +160,7 @@ class Soak:
         if expected.skipped:
             self.fail(name, f"batches were passed over: {sorted(expected.skipped)}")
         got = tiny_run.weights(self.folder / "runs" / name)
-        want = self.reference(expected.trace())
+        want = self.reference(name, expected.trace())
         if got != want:
             self.fail(name, f"the final weights are not those of the trace {expected.trace()}")
 
@@ -168,14 +169,14 @@ class Soak:
         shutil.copytree(self.folder, kept, dirs_exist_ok=True)
         sys.exit(f"{name} (--seed {self.seed}): {what}\nall of it is in {kept}")
 
-    def reference(self, trace):
-        """An undisturbed training, by workers alone, that goes through the same layouts."""
+    def reference(self, name, trace):
+        """An undisturbed training of NAME's run, by workers alone, that goes through the same layouts, one thread each too. What
+        the runs of one soak differ in (spares, recovery) does not touch the weights."""
         key = tuple(trace)
         if key not in self.references:
-            name = f"reference-{len(self.references)}"
-            run = self.folder / "runs" / name
+            run = self.folder / "runs" / f"reference-{len(self.references)}"
             run.mkdir(parents=True)
-            shutil.copy(self.folder / "runs" / sorted(os.listdir(self.folder / "runs"))[-1] / "run.toml", run / "run.toml")
+            shutil.copy(self.folder / "runs" / name / "run.toml", run / "run.toml")
             for layout, last in trace:
                 self.reference_part(run, layout, last)
             self.references[key] = tiny_run.weights(run)
