@@ -187,9 +187,10 @@ Status MemoryCopies::give_and_take(const std::vector<Shard>& shards) {
 
 std::optional<Error> MemoryCopies::share(const std::vector<Shard>& shards) {
   warn(give_and_take(shards));
+  warn(removed_);
   const Result<std::vector<std::string>> all = peers_->exchange(warning_ ? warning_->message : "");
   // Behind this every copy of this save lies where it will, and none of the next exists yet.
-  remove_all_but(shards);
+  removed_ = remove_all_but(shards);
   own_in_memory_.clear();  // it stays, whatever becomes of the next save
   if (!all.ok()) return all.error();
   for (std::size_t rank = 0; rank < all->size(); ++rank) {
@@ -200,8 +201,9 @@ std::optional<Error> MemoryCopies::share(const std::vector<Shard>& shards) {
   return std::nullopt;
 }
 
-void MemoryCopies::remove_all_but(const std::vector<Shard>& shards) {
+Status MemoryCopies::remove_all_but(const std::vector<Shard>& shards) {
   Files& files = storage_->files();
+  Status first = Done{};
   std::set<std::string> kept;
   for (const Shard& shard : shards) kept.insert(shard.file.name);
   for (const std::string& folder : files.list(options_.folder)) {
@@ -210,10 +212,12 @@ void MemoryCopies::remove_all_but(const std::vector<Shard>& shards) {
     const std::string path = fmt::format("{}/{}", options_.folder, folder);
     for (const std::string& name : files.list(path)) {
       if (!name.ends_with(".safetensors") || (*step == step_ && kept.contains(name))) continue;
-      warn(files.remove(fmt::format("{}/{}", path, name)));
+      const Status removed = files.remove(fmt::format("{}/{}", path, name));
+      if (first.ok()) first = removed;
     }
     if (*step != step_) (void)storage_->remove_folder(path);  // unless something else lies in it
   }
+  return first;
 }
 
 }  // namespace celere::checkpoint

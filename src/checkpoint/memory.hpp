@@ -57,8 +57,8 @@ class MemoryCopies {
                       std::span<const TensorView> views);
 
   // The save is committed with these shards, one a rank: copies go round the ring, and older ones
-  // are removed. All ranks call it. What any rank had to do without comes back on all of them;
-  // nothing, where every copy lies where it should.
+  // are removed. All ranks call it. What any rank had to do without comes back on all of them, and
+  // else what the save before could not remove; nothing, where neither was.
   std::optional<Error> share(const std::vector<Shard>& shards);
 
   // The save failed: its copy goes.
@@ -67,7 +67,7 @@ class MemoryCopies {
  private:
   void warn(const Status& status);
   Status give_and_take(const std::vector<Shard>& shards);
-  void remove_all_but(const std::vector<Shard>& shards);
+  Status remove_all_but(const std::vector<Shard>& shards);
   std::string place() const;  // of the save's copies
 
   MemoryOptions options_;
@@ -76,6 +76,7 @@ class MemoryCopies {
   std::int64_t step_ = 0;
   std::string own_on_disk_, own_in_memory_;  // paths of the save's shard
   std::optional<Error> warning_;             // the first of the save
+  Status removed_ = Done{};                  // what the save before was to remove
 };
 
 }  // namespace celere::checkpoint

@@ -97,6 +97,28 @@ TEST_F(Memory, that_is_full_is_a_warning) {
   EXPECT_TRUE(newest_good(*storage_, disk()).checkpoint.has_value());
 }
 
+// A file of an earlier save that cannot be removed, as a folder of its name cannot: that is known
+// when the copies of the next save lie where they should, and said to all ranks with the one after.
+TEST_F(Memory, that_does_not_empty_is_a_warning) {
+  const std::string stays = memory(1) + "/step-000000005/rank-00077.safetensors";
+  ASSERT_TRUE(storage_->files().make_folder(stays).ok());
+  for (const SaveReport& report : save(4, {10, 20})) {
+    EXPECT_FALSE(report.failed.has_value());
+    ASSERT_TRUE(report.not_copied.has_value());
+    EXPECT_THAT(report.not_copied->message, HasSubstr("rank 2: cannot remove " + stays));
+  }
+  for (int node = 0; node < 2; ++node) expect_copies(4, 20, node);
+  // It goes before the third save, which tells of the second; the fourth has nothing to tell.
+  before_save = [&](std::int64_t step) {
+    if (step == 50) std::filesystem::remove(stays);
+  };
+  for (const SaveReport& report : save(4, {30, 40, 50})) EXPECT_TRUE(report.not_copied.has_value());
+  ASSERT_TRUE(storage_->files().make_folder(stays).ok());
+  for (const SaveReport& report : save(4, {30, 40, 50, 60})) {
+    EXPECT_FALSE(report.not_copied.has_value()) << report.not_copied->text();
+  }
+}
+
 TEST_F(Memory, that_is_absent_is_a_warning) {
   ASSERT_TRUE(storage_->files().make_folder(folder_).ok());
   ASSERT_TRUE(storage_->files().write(memory(1), "a file in its place").ok());
