@@ -159,10 +159,10 @@ class Generations {
   // Waits for the order of a generation behind this one; nothing where none comes. Where this one
   // broke, an order that counts on all of it was meant for better days.
   std::optional<wire::RegroupOrder> next_order(bool broken) {
-    const auto ordered = [&] {
-      auto order = world_.orders->regroup(at_.generation);
+    const auto fitting = [&](std::optional<wire::RegroupOrder> order) {
       return order && !(broken && order->joining) ? order : std::nullopt;
     };
+    const auto ordered = [&] { return fitting(world_.orders->regroup(at_.generation)); };
     const Instant begin = world_.clock.now();
     auto order = ordered();
     while (!order && !stop_ && world_.clock.now() - begin < options_.order_patience) {
@@ -171,8 +171,7 @@ class Generations {
     }
     if (!order) return order;
     // One that came meanwhile counts, and what it gave up is taken up for it.
-    abandon(false);
-    return ordered();
+    return fitting(world_.orders->take_up(at_.generation, [&] { abandon(false); }));
   }
 
   const RankOptions& options_;

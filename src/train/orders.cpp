@@ -20,6 +20,17 @@ Orders::~Orders() {
 
 std::optional<wire::RegroupOrder> Orders::regroup(int generation) const {
   const std::lock_guard lock(mutex_);
+  return later_than(generation);
+}
+
+std::optional<wire::RegroupOrder> Orders::take_up(int generation,
+                                                  const std::function<void()>& go_on) const {
+  const std::lock_guard lock(mutex_);
+  go_on();
+  return later_than(generation);
+}
+
+std::optional<wire::RegroupOrder> Orders::later_than(int generation) const {
   if (!regroup_ || regroup_->generation <= generation) return std::nullopt;
   return regroup_;
 }
@@ -51,10 +62,8 @@ void Orders::hear(std::uint64_t number) {
     if (std::holds_alternative<wire::SaveOrder>(order.what)) save_ = true;
     if (const auto* fault = std::get_if<wire::Fault>(&order.what)) world_.on_fault(*fault);
     if (const auto* regroup = std::get_if<wire::RegroupOrder>(&order.what)) {
-      {
-        const std::lock_guard lock(mutex_);
-        regroup_ = *regroup;
-      }
+      const std::lock_guard lock(mutex_);
+      regroup_ = *regroup;
       if (!regroup->joining) world_.on_lost();
     }
   }

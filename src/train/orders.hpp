@@ -20,7 +20,8 @@ namespace celere::train {
 
 class Orders {
  public:
-  // All of it must outlive the orders. What `on_fault` and `on_lost` do, they do in the thread.
+  // All of it must outlive the orders. What `on_fault` and `on_lost` do, they do in the thread;
+  // what `on_lost` does, before anybody sees the order, so it asks the orders for nothing.
   struct World {
     const wire::FlightRecord& record;
     const Files& files;
@@ -37,12 +38,17 @@ class Orders {
   bool take_save() { return save_.exchange(false); }
   // The last one, where it is of a later generation than `generation`.
   std::optional<wire::RegroupOrder> regroup(int generation) const;
+  // The same, and takes up what on_lost gave up: no order is heard between the one and the other,
+  // so that what an order gives up is never taken for that of the one before.
+  std::optional<wire::RegroupOrder> take_up(int generation,
+                                            const std::function<void()>& go_on) const;
   // Why orders are not heard any more, once.
   std::optional<Error> take_failure();
 
  private:
   void work();
   void hear(std::uint64_t number);
+  std::optional<wire::RegroupOrder> later_than(int generation) const;  // REQUIRES: the mutex
 
   World world_;
   std::uint64_t done_ = 0;
