@@ -217,8 +217,8 @@ Result<bool> Trainer::save_if_finite(Outcome& bad) {
   if (!finite) {
     bad = {
         .ended = Ended::not_finite,
-        .steps = step_,
         .message = fmt::format("a weight is not a number behind step {}; it was not saved", step_)};
+    world_.recorder.event("not_finite", {{"step", step_}, {"message", bad.message}}, true);
     return false;
   }
   RETURN_IF_ERROR(save());
@@ -303,10 +303,7 @@ Result<Outcome> Trainer::run(const std::atomic<bool>& stop) {
   }
   if (saved_step_ != step_) {
     ASSIGN_OR_RETURN(const bool saved, save_if_finite(bad));
-    if (!saved) {
-      world_.recorder.event("not_finite", {{"step", step_}, {"message", bad.message}}, true);
-      return ended_badly(bad);
-    }
+    if (!saved) return ended_badly(bad);
   }
   phase(wire::RankPhase::saving);
   const std::optional<checkpoint::SaveReport> last = writer_->wait();

@@ -148,7 +148,7 @@ class Trainer {
   Result<std::optional<Wishes>> behind_step(const Until& until, wire::StepMetrics* metrics,
                                             Outcome& bad);
   void skip_batch(const GlobalBatch& batch);
-  // False, and `bad` filled, where something differs.
+  // False, and `bad` filled, where something differs, or a weight is not a number; that is said.
   Result<bool> check(const GlobalBatch& batch, Outcome& bad);
   Result<bool> save_if_finite(Outcome& bad);
   Result<Outcome> ended_badly(Outcome bad);

@@ -201,7 +201,7 @@ Result<bool> Trainer::check(const GlobalBatch& batch, Outcome& bad) {
     world_.recorder.event("check_clean", {{"step", step_}});
     return true;
   }
-  bad = {.ended = Ended::mismatch, .steps = step_};
+  bad = {.ended = Ended::mismatch};
   for (const Mismatch& one : found) {
     world_.recorder.event("mismatch",
                           {{"step", step_},
@@ -229,10 +229,7 @@ Result<std::optional<Trainer::Wishes>> Trainer::behind_step(const Until& until,
   if (wishes.save) {
     const Instant before = world_.clock.now();
     ASSIGN_OR_RETURN(const bool saved, save_if_finite(bad));
-    if (!saved) {
-      world_.recorder.event("not_finite", {{"step", step_ + 1}, {"message", bad.message}}, true);
-      return std::optional<Wishes>();
-    }
+    if (!saved) return std::optional<Wishes>();
     if (metrics != nullptr) {
       metrics->checkpoint_time_s = (world_.clock.now() - before).in_base();
     }

@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "checkpoint/reader.hpp"
 #include "train/test_training.hpp"
 
@@ -125,7 +127,15 @@ TEST_F(TrainerTest, weights_that_are_no_numbers_are_not_saved) {
   run.schedule.weight_decay = 1e3;
   const Training t = train("weights", run, 8);
   EXPECT_EQ(t.outcome.ended, Ended::not_finite);
+  EXPECT_EQ(t.outcome.steps, 8);
   EXPECT_THAT(t.outcome.message, testing::HasSubstr("behind step 8; it was not saved"));
+  const auto events = wire::read_events(*files_, folder_ + "/weights/events.jsonl");
+  ASSERT_TRUE(events.ok());
+  const auto said = std::find_if(events->begin(), events->end(), [](const wire::Event& event) {
+    return event.event == "not_finite";
+  });
+  ASSERT_NE(said, events->end());
+  EXPECT_EQ(wire::number_of(*said, "step"), 8) << "the batch of this step is to be skipped";
   const auto newest = checkpoint::newest_good(*storage_, folder_ + "/weights/checkpoints");
   ASSERT_TRUE(newest.checkpoint);
   EXPECT_EQ(newest.checkpoint->manifest().step, 7);
