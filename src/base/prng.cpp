@@ -1,6 +1,7 @@
 #include "base/prng.hpp"
 
 #include <cmath>
+#include <numbers>
 
 #include "base/check.hpp"
 
@@ -51,5 +52,10 @@ std::uint64_t Prng::below(std::uint64_t count) {
 }
 
 Seconds Prng::exponential(Seconds mean) { return mean * -std::log1p(-uniform()); }
+
+double Prng::normal() {
+  const double length = std::sqrt(-2 * std::log(1 - uniform()));
+  return length * std::cos(2 * std::numbers::pi * uniform());
+}
 
 }  // namespace celere

@@ -25,6 +25,7 @@ class Prng {
   double uniform();                          // in [0, 1), in steps of 2^-53
   std::uint64_t below(std::uint64_t count);  // in [0, count), without bias. REQUIRES: count > 0
   Seconds exponential(Seconds mean);
+  double normal();  // of mean 0 and deviation 1 [Box and Muller 1958; one of the two]
 
  private:
   std::uint64_t seed_;

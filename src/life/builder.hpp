@@ -13,6 +13,8 @@
 
 #include "base/result.hpp"
 #include "life/scene.hpp"
+#include "life/sensitivity.hpp"
+#include "life/world.hpp"
 #include "plan/planner.hpp"
 
 namespace celere::life {
@@ -25,6 +27,8 @@ struct BuildOptions {
 struct Built {
   Scene scene;
   std::optional<Date> start;  // time 0, where dates are known
+  Uncertain uncertain;
+  std::vector<Knob> knobs;  // the assumptions that have an interval
   std::vector<std::string> assumptions;
 };
 

@@ -1,0 +1,43 @@
+#include "life/forecast.hpp"
+
+#include "base/check.hpp"
+
+namespace celere::life {
+
+std::optional<Date> Forecast::day(Seconds time) const {
+  if (!built.start) return std::nullopt;
+  return later(*built.start, time / 1_days);
+}
+
+Forecast forecast_of(Built built, const ForecastOptions& options, ThreadPool& threads) {
+  CHECK(options.replicas >= 1);
+  CHECK(options.told >= 0 && options.told < options.replicas);
+  Forecast out{.built = std::move(built), .options = options};
+  const Scene& scene = out.built.scene;
+  const Uncertain uncertain = options.certain ? Uncertain{} : out.built.uncertain;
+  const Beginning beginning(scene);
+  const auto live = [&](std::uint64_t index, bool story) {
+    const Scene own = in_world(scene, drawn_world(uncertain, options.seed, index));
+    return Replica(own, beginning, options.seed, index, {.story = story}).live();
+  };
+  std::vector<Life> lives(static_cast<std::size_t>(options.replicas));
+  threads.for_each_index(lives.size(), [&](std::size_t i) { lives[i] = live(i, false); });
+  for (const Life& life : lives) {
+    out.ends.push_back({.time = seconds(life.time),
+                        .done = life.done,
+                        .ettr = life.ettr(),
+                        .dollars = life.dollars,
+                        .energy = life.energy});
+  }
+  out.summary = summary_of(scene, lives);
+  const auto told = static_cast<std::uint64_t>(options.told);
+  out.told_world = drawn_world(uncertain, options.seed, told);
+  out.told = live(told, true);
+  if (options.tune) out.tuning = tuned(scene, options.seed, options.replicas, threads);
+  if (options.shift) {
+    out.shifts = shifts_of(scene, out.built.knobs, options.seed, options.replicas, threads);
+  }
+  return out;
+}
+
+}  // namespace celere::life

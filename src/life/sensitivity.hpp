@@ -1,0 +1,34 @@
+// Which assumption moves the end most: each is put at the low and at the high end of its interval,
+// all others as they are, and the same lives are lived again.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "base/thread_pool.hpp"
+#include "life/scene.hpp"
+
+namespace celere::life {
+
+// A number of a scene that is not known for sure. `put` writes another value into the scene.
+struct Knob {
+  std::string name = {};                     // "failures of a node"
+  std::string low = {}, is = {}, high = {};  // for people, with units
+  double at_low = 0, at_is = 0, at_high = 0;
+  std::string source = {};  // where the interval comes from
+  std::string grade = {};
+  std::function<void(Scene&, double)> put = {};
+};
+
+struct Shift {
+  Knob knob;
+  Seconds low = {}, high = {};  // what the median end moves by, with the knob at its ends
+};
+
+// The one that moves the end most first. REQUIRES: checked(scene).
+std::vector<Shift> shifts_of(const Scene& scene, const std::vector<Knob>& knobs, std::uint64_t seed,
+                             int replicas, ThreadPool& threads);
+
+}  // namespace celere::life
