@@ -104,9 +104,20 @@ void FaultMaker::tell(Supervisor& supervisor, const spec::DueFault& due, const c
       {"fault", std::string(spec::name_of(due.kind))},
       {"what", spec::told(due, fault)},
       {"number", due.number},
+      {"step", step_},
       {"given", fmt::format("{}", fmt::join(schedule_.given(), ","))}};
   if (due.rank) fields.emplace_back("rank", std::int64_t{*due.rank});
-  if (due.node) fields.emplace_back("node", std::int64_t{*due.node});
+  std::optional<int> node = due.node;
+  const auto& ranks = supervisor.roster().ranks();
+  if (!node && due.rank && *due.rank < std::ssize(ranks)) {
+    node = ranks[static_cast<std::size_t>(*due.rank)].node;
+  }
+  if (node) fields.emplace_back("node", std::int64_t{*node});
+  if (fault.nodes > 1) fields.emplace_back("nodes", std::int64_t{fault.nodes});
+  if (due.kind == FaultKind::slow) fields.emplace_back("factor", fault.factor);
+  if (fault.lasts) fields.emplace_back("for_s", fault.lasts->in_base());
+  if (fault.lasts_steps) fields.emplace_back("for_steps", *fault.lasts_steps);
+  if (due.kind == FaultKind::preempt) fields.emplace_back("notice_s", fault.notice.in_base());
   supervisor.journal().tell(event, std::move(fields), true);
 }
 
@@ -208,6 +219,7 @@ void FaultMaker::end_those_due(Supervisor& supervisor) {
 }
 
 void FaultMaker::work(Supervisor& supervisor, std::int64_t step) {
+  step_ = step;
   end_those_due(supervisor);
   const Seconds now = supervisor.world().clock.wall() - begin_;
   for (const spec::DueFault& due : schedule_.due(now, step)) {

@@ -53,6 +53,7 @@ class FaultMaker {
     Seconds away;
   };
   std::vector<Leaving> leaving_;
+  std::int64_t step_ = 0;  // done so far
 };
 
 }  // namespace celere::launch

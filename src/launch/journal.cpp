@@ -27,6 +27,11 @@ void Journal::tell(const std::string& event, std::vector<wire::EventField> field
   pass_on({written_utc(clock_->wall()), event, std::move(fields)}, durable);
 }
 
+void Journal::record(const std::string& event, std::vector<wire::EventField> fields) {
+  const wire::Event line{written_utc(clock_->wall()), event, std::move(fields)};
+  complain(file_.append(written_json(line) + "\n"));
+}
+
 void Journal::pass_on(const wire::Event& event, bool durable) {
   last_.push_back(event);
   if (last_.size() > last_max) last_.erase(last_.begin());

@@ -21,6 +21,8 @@ class Journal {
 
   // A disk that takes no more does not stop a training; what could not be written is said once.
   void tell(const std::string& event, std::vector<wire::EventField> fields, bool durable = false);
+  // For who reads the file later, and nobody now: neither shown nor among the last.
+  void record(const std::string& event, std::vector<wire::EventField> fields);
   // What a worker said of itself, with its own time.
   void pass_on(const wire::Event& event, bool durable);
   // The last few that were told.

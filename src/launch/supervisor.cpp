@@ -7,11 +7,12 @@
 
 #include "checkpoint/reader.hpp"
 #include "checkpoint/retention.hpp"
-#include "launch/decision_event.hpp"
 #include "launch/fault_maker.hpp"
 #include "launch/recovery_memory.hpp"
 #include "launch/supervisor_place.hpp"
 #include "launch/worker_message.hpp"
+#include "policy/log_lines.hpp"
+#include "tokens/hash.hpp"
 
 namespace celere::launch {
 namespace {
@@ -25,7 +26,8 @@ const Seconds asleep_min = Seconds::of(2);       // between two looks: we stood 
 struct Recovered {
   policy::Recovery policy;
   Family present, planned;
-  std::string forgotten;  // why what was decided before is; empty: nothing is
+  std::string forgotten;                    // why what was decided before is; empty: nothing is
+  std::optional<std::int64_t> memory = {};  // a hash of what is remembered
 };
 
 Recovered recovered(const Files& files, const Job& job) {
@@ -44,7 +46,8 @@ Recovered recovered(const Files& files, const Job& job) {
     out.forgotten = before.error().message;
     return out;
   }
-  return {*std::move(before), memory->present, memory->planned, {}};
+  const auto hash = static_cast<std::int64_t>(tokens::hash64(memory->state));
+  return {*std::move(before), memory->present, memory->planned, {}, hash};
 }
 
 // Where supervisor.json is lost or damaged the log knows: agents do not obey an older epoch.
@@ -94,6 +97,7 @@ Result<std::unique_ptr<Supervisor>> Supervisor::make(const SupervisorWorld& worl
       world, std::move(job), std::move(hub), std::move(journal), std::move(before.policy), epoch));
   supervisor->present_ = before.present;
   supervisor->planned_ = before.planned;
+  supervisor->memory_ = before.memory;
   if (!before.forgotten.empty()) {
     supervisor->journal_.tell("recovery_forgotten", {{"why", before.forgotten}});
   }
@@ -120,6 +124,9 @@ void Supervisor::open() {
                  {"nodes", static_cast<std::int64_t>(job_.nodes)},
                  {"layout", layout::written(job_.layout)}},
                 true);
+  journal_.record(
+      "recovery_begins",
+      policy::begins_fields({job_.settings, shape_of(job_.layout, roster_.slots()), memory_}));
   const bool goes_on =
       policy_.phase() != policy::Phase::idle && policy_.phase() != policy::Phase::over;
   const Instant end = world_.clock.now() + open_patience;
@@ -159,7 +166,9 @@ void Supervisor::open() {
   for (int node = 0; job_.clear_nodes && node < job_.nodes; ++node) {
     feed(policy::NodeCleared{node});
   }
-  carry_out_all(policy_.begin(world_.clock.wall()));
+  const Instant now = world_.clock.wall();
+  told_.began(now);
+  carry_out_all(policy_.begin(now));
   // Of a generation that should live and does so only in part, one has failed.
   const bool in_part = alive(roster_.generation()) == Alive::some;
   for (std::size_t rank = 0; in_part && rank < roster_.ranks().size(); ++rank) {
@@ -180,7 +189,9 @@ void Supervisor::feed(const policy::Event& event) {
   while (!waiting_.empty()) {
     const policy::Event next = waiting_.front();
     waiting_.erase(waiting_.begin());
-    const std::vector<policy::Action> actions = policy_.on(next, world_.clock.wall());
+    const Instant now = world_.clock.wall();
+    told_.add(next, now, policy_.phase());
+    const std::vector<policy::Action> actions = policy_.on(next, now);
     // What a step done changes alone need not be on the disk.
     unwritten_ |= !std::holds_alternative<policy::Trained>(next);
     if (!actions.empty()) carry_out_all(actions);
@@ -191,8 +202,9 @@ void Supervisor::feed(const policy::Event& event) {
 // All of them are on the disk, and the memory behind them, before the first is carried out: that of
 // a start says which layout it is.
 void Supervisor::carry_out_all(const std::vector<policy::Action>& actions) {
+  told_.write(journal_);
   for (const policy::Action& action : actions) {
-    journal_.tell("decision", written(action, policy_), &action == &actions.back());
+    journal_.tell("decision", policy::decision_fields(action, policy_), &action == &actions.back());
     if (std::holds_alternative<policy::Start>(action.what)) present_ = family_of(policy_.shape());
   }
   remember();
@@ -202,6 +214,7 @@ void Supervisor::carry_out_all(const std::vector<policy::Action>& actions) {
 // Errors are not those of the training: the next supervisor would know less.
 void Supervisor::remember() {
   unwritten_ = false;
+  told_.write(journal_);
   if (const std::vector<policy::Step> keep = policy_.must_keep(); keep != kept_) {
     kept_ = keep;
     (void)checkpoint::write_steps_to_keep(world_.files, job_.directory.checkpoints(), keep);

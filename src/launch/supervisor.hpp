@@ -26,6 +26,7 @@
 #include "launch/local_nodes.hpp"
 #include "launch/roster.hpp"
 #include "launch/run_presence.hpp"
+#include "launch/told_lines.hpp"
 #include "launch/watch.hpp"
 #include "policy/recovery.hpp"
 #include "spec/scenario.hpp"
@@ -133,6 +134,8 @@ class Supervisor {
   std::string said_layout_;   // by the workers, who choose the micro-batch
   std::string first_errors_;  // of the generation
   std::vector<policy::Event> waiting_;
+  ToldLines told_;
+  std::optional<std::int64_t> memory_;  // the hash of the memory it goes on from
   bool feeding_ = false, opened_ = false;
   std::vector<policy::Step> kept_;
   Family present_, planned_;  // of the present generation; of the next that is resized

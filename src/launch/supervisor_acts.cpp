@@ -4,7 +4,6 @@
 
 #include <algorithm>
 
-#include "launch/decision_event.hpp"
 #include "launch/fault_maker.hpp"
 #include "launch/supervisor.hpp"
 #include "tokens/hash.hpp"
