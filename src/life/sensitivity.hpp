@@ -1,5 +1,8 @@
 // Which assumption moves the end most: each is put at the low and at the high end of its interval,
 // all others as they are, and the same lives are lived again.
+//
+// Leaves out: two assumptions together. A life that takes five times as long as the slowest does
+// with all as they are, or that gives up, counts for that long.
 #pragma once
 
 #include <cstdint>
@@ -27,7 +30,8 @@ struct Shift {
   Seconds low = {}, high = {};  // what the median end moves by, with the knob at its ends
 };
 
-// The one that moves the end most first. REQUIRES: checked(scene).
+// The one that moves the end most first; ties in the order of the knobs. REQUIRES: checked(scene),
+// and of what each knob makes of it at its ends; replicas >= 1.
 std::vector<Shift> shifts_of(const Scene& scene, const std::vector<Knob>& knobs, std::uint64_t seed,
                              int replicas, ThreadPool& threads);
 
