@@ -13,8 +13,8 @@ int run_catalog(const std::string& what, const Common& common) {
   const spec::Catalog catalog(*files, catalog_folders(common));
   const report::View view = common.json ? report::View::json : report::View::text;
   std::optional<spec::Kind> kind;
-  for (const spec::Kind one :
-       {spec::Kind::chip, spec::Kind::model, spec::Kind::cluster, spec::Kind::stack}) {
+  for (const spec::Kind one : {spec::Kind::chip, spec::Kind::model, spec::Kind::cluster,
+                               spec::Kind::stack, spec::Kind::failures}) {
     if (what == spec::folder_of(one)) kind = one;
   }
   const bool list = what.empty() || kind;
@@ -29,7 +29,8 @@ void add_catalog(CLI::App& app, Common& common) {
   const auto what = std::make_shared<std::string>();
   CLI::App* verb =
       app.add_subcommand("catalog", "What Celere knows, each number with its source and grade");
-  verb->add_option("WHAT", *what, "chips, models, clusters, stacks, or the name of an entry");
+  verb->add_option("WHAT", *what,
+                   "chips, models, clusters, stacks, failures, or the name of an entry");
   verb->add_flag("--json", common.json, "print JSON");
   verb->callback([what, &common] { common.exit_code = run_catalog(*what, common); });
 }

@@ -18,7 +18,8 @@ namespace {
 using Json = nlohmann::ordered_json;
 using spec::Kind;
 
-constexpr std::array shown_kinds = {Kind::chip, Kind::model, Kind::cluster, Kind::stack};
+constexpr std::array shown_kinds = {Kind::chip, Kind::model, Kind::cluster, Kind::stack,
+                                    Kind::failures};
 
 // A line about an entry.
 Result<std::string> about(const spec::Catalog& catalog, Kind kind, const std::string& name) {
@@ -51,6 +52,10 @@ Result<std::string> about(const spec::Catalog& catalog, Kind kind, const std::st
     case Kind::stack: {
       ASSIGN_OR_RETURN(const spec::Stack stack, catalog.stack(name));
       return stack.title;
+    }
+    case Kind::failures: {
+      ASSIGN_OR_RETURN(const spec::FailureSet set, catalog.failure_set(name));
+      return fmt::format("{}: {} causes", set.title, set.causes.size());
     }
     case Kind::curves:
       break;

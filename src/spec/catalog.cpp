@@ -24,6 +24,8 @@ const char* one_of(Kind kind) {
       return "stack";
     case Kind::curves:
       return "set of curves";
+    case Kind::failures:
+      return "set of failures";
   }
   CHECK(false);
 }
@@ -57,6 +59,8 @@ const char* folder_of(Kind kind) {
       return "stacks";
     case Kind::curves:
       return "curves";
+    case Kind::failures:
+      return "failures";
   }
   CHECK(false);
 }
@@ -126,7 +130,15 @@ Result<Model> Catalog::model(std::string_view name) const {
 }
 
 Result<Cluster> Catalog::cluster(std::string_view name) const {
-  return parsed<Cluster>(Kind::cluster, name, parse_cluster);
+  ASSIGN_OR_RETURN(Cluster cluster, parsed<Cluster>(Kind::cluster, name, parse_cluster));
+  ASSIGN_OR_RETURN(cluster.failures.set,
+                   failure_set(cluster.failures.causes)
+                       .during(fmt::format("clusters/{}.toml: failures.causes", name)));
+  return cluster;
+}
+
+Result<FailureSet> Catalog::failure_set(std::string_view name) const {
+  return parsed<FailureSet>(Kind::failures, name, parse_failure_set);
 }
 
 Result<Stack> Catalog::stack(std::string_view name) const {

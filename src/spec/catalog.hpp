@@ -10,13 +10,14 @@
 #include "base/result.hpp"
 #include "spec/chip.hpp"
 #include "spec/cluster.hpp"
+#include "spec/failure_set.hpp"
 #include "spec/model.hpp"
 #include "spec/stack.hpp"
 
 namespace celere::spec {
 
-enum class Kind { chip, model, cluster, stack, curves };
-inline constexpr int kind_count = 5;
+enum class Kind { chip, model, cluster, stack, curves, failures };
+inline constexpr int kind_count = 6;
 const char* folder_of(Kind kind);  // "chips"
 
 // A file that was compiled into the program.
@@ -41,7 +42,8 @@ class Catalog {
   // file in the trail where it is not an embedded one.
   Result<Chip> chip(std::string_view name) const;
   Result<Model> model(std::string_view name) const;
-  Result<Cluster> cluster(std::string_view name) const;
+  Result<Cluster> cluster(std::string_view name) const;  // with its set of failures
+  Result<FailureSet> failure_set(std::string_view name) const;
   Result<Stack> stack(std::string_view name) const;
 
   // The text of the entry.

@@ -84,6 +84,7 @@ FailureFacts read_failures(const TomlTable& table) {
   failures.detect = table.fact<Seconds>("detect");
   failures.replace = table.fact<Seconds>("replace");
   failures.restart = table.fact<Seconds>("restart");
+  failures.causes = table.text_or("causes", common_failures);
   return failures;
 }
 

@@ -11,6 +11,7 @@
 #include "base/result.hpp"
 #include "base/units.hpp"
 #include "spec/fact.hpp"
+#include "spec/failure_set.hpp"
 
 namespace celere::spec {
 
@@ -48,7 +49,10 @@ struct FailureFacts {
   Fact<double> bad_at_delivery;  // share of nodes
   Fact<Seconds> detect;          // until the job knows
   Fact<Seconds> replace;         // a node by a spare
-  Fact<Seconds> restart;         // processes, communicators, first step
+  Fact<Seconds> restart;         // processes, communicators, loading, first step
+  // What else there is to say of failures; read by the catalogue, of which it names the entry.
+  std::string causes;
+  FailureSet set{};
 };
 
 struct StorageFacts {
@@ -82,7 +86,7 @@ struct Cluster {
   std::optional<Date> complete_on(int count) const;
 };
 
-// Errors: bad_input with file, line and key.
+// Without failures.set, which is another entry. Errors: bad_input with file, line and key.
 Result<Cluster> parse_cluster(std::string_view toml, std::string name);
 
 }  // namespace celere::spec
