@@ -12,6 +12,10 @@ std::int64_t ranks_in_a_row(const Layout& layout) {
   return together ? stage * layout.pp : stage;
 }
 
+bool replicas_lost_alone(const Layout& layout, int ranks_per_node) {
+  return layout.dp > 1 && replicas_whole(layout) && ranks_in_a_row(layout) % ranks_per_node == 0;
+}
+
 Layout with_replicas(Layout layout, int replicas) {
   layout.dp = replicas;
   if (replicas * layout.cp == 1) layout.zero_stage = layout.shard = 0;

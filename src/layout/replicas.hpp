@@ -18,6 +18,9 @@ bool replicas_whole(const Layout& layout);
 // are close together, else those of one stage. Row i is of replica i mod dp.
 std::int64_t ranks_in_a_row(const Layout& layout);
 
+// Each replica is whole, and no node has ranks of two: the others go on when a node is lost.
+bool replicas_lost_alone(const Layout& layout, int ranks_per_node);
+
 // The same with another number of replicas: what asks for several goes where one is left, and
 // shards over as many ranks as are left are shards over all of them. Whether the batch divides is
 // not looked at (legal.hpp). REQUIRES: replicas >= 1.

@@ -48,6 +48,18 @@ TEST(Replicas, stages_far_apart_part_a_replica) {
   EXPECT_EQ(ranks_in_a_row(layout), 8);
 }
 
+// Of nodes of 8: stages far apart cut a node in two, ZeRO needs the others' shards, and one replica
+// has nobody who goes on.
+TEST(Replicas, are_lost_alone_where_whole_nodes_are_theirs) {
+  Layout layout{.tp = 4, .pp = 2, .dp = 2, .order = RankOrder::tp_cp_pp_dp};
+  EXPECT_TRUE(replicas_lost_alone(layout, 8));
+  EXPECT_FALSE(replicas_lost_alone(layout, 16));
+  layout.zero_stage = 1;
+  EXPECT_FALSE(replicas_lost_alone(layout, 8));
+  EXPECT_FALSE(replicas_lost_alone({.tp = 8}, 8));
+  EXPECT_FALSE(replicas_lost_alone({.tp = 4, .pp = 2, .dp = 2}, 8));
+}
+
 // By place.hpp: no group over which ZeRO or the experts shard has ranks of two replicas. That is
 // asked where experts fold at all, and where there are two replicas.
 TEST(Replicas, are_whole_where_no_group_that_shards_spans_two) {

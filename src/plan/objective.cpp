@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "cost/batch.hpp"
+#include "layout/replicas.hpp"
 
 namespace celere::plan {
 namespace {
@@ -154,7 +155,9 @@ Outcome Objective::outcome(const cost::StageCosts& costs, const layout::Layout& 
   model_of_failures.blocking +=
       model.checkpoint_share(costs, layout) / model.numbers().host_bandwidth;
   out.checkpoint_every = checkpoint_interval(model_of_failures, out.working / out.steps);
-  if (run_->on_lost_replica == spec::LostReplica::go_on && layout.dp > 1) {
+  const int per_node = model.setting().cluster.gpus_per_node;
+  if (run_->on_lost_replica == spec::LostReplica::go_on &&
+      layout::replicas_lost_alone(layout, per_node)) {
     out.goodput = without_replica(model_of_failures, out.checkpoint_every, layout.dp);
   } else {
     out.goodput = cost::useful_share(model_of_failures, out.checkpoint_every);
