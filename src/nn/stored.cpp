@@ -38,6 +38,33 @@ at::Tensor value_of(const Optimizer::Piece& piece) {
   return piece.bucket->value_shard().narrow(0, piece.in_shard, piece.count);
 }
 
+// All memory that a checkpoint fills, as boxes of the tensors that it stores: a rank's whole part
+// of a weight, or of one that is gathered its shard; and its part of the optimizer's state.
+template <typename F>
+void over_filled(const Parameters& parameters, const Optimizer* optimizer, const F& function) {
+  const auto over_piece = [&](const std::string& name, const Optimizer::Piece& piece,
+                              const at::Tensor& flat) {
+    over_boxes(piece, flat, [&](const checkpoint::Slice& box, std::span<std::byte> bytes) {
+      function(name, box, bytes);
+    });
+  };
+  for (const Parameter& p : parameters.all()) {
+    const Bucket& bucket = *parameters.buckets()[p.bucket];
+    if (bucket.is_gathered()) {
+      const Optimizer::Piece piece = piece_of(p, bucket);
+      over_piece(p.what.name, piece, value_of(piece));
+    } else {
+      function(p.what.name, p.held.slice,
+               std::span<std::byte>(static_cast<std::byte*>(p.value.mutable_data_ptr()),
+                                    p.value.nbytes()));
+    }
+  }
+  if (optimizer == nullptr) return;
+  for (const Optimizer::State& state : optimizer->state()) {
+    over_piece(state.kind + "." + state.piece.parameter->what.name, state.piece, state.flat);
+  }
+}
+
 bool of_optimizer(std::string_view name) {
   return name.starts_with("mean.") || name.starts_with("square.") || name.starts_with("momentum.");
 }
@@ -60,24 +87,9 @@ std::vector<checkpoint::TensorView> stored_views(const Parameters& parameters,
 
 std::vector<checkpoint::Wanted> wanted(const Parameters& parameters, const Optimizer& optimizer) {
   std::vector<checkpoint::Wanted> out;
-  const auto add = [&](const std::string& name, const Optimizer::Piece& piece,
-                       const at::Tensor& flat) {
-    over_boxes(piece, flat, [&](const checkpoint::Slice& box, std::span<std::byte> /*bytes*/) {
-      out.push_back({name, box});
-    });
-  };
-  for (const Parameter& p : parameters.all()) {
-    const Bucket& bucket = *parameters.buckets()[p.bucket];
-    if (!bucket.is_gathered()) {
-      out.push_back({p.what.name, p.held.slice});
-      continue;
-    }
-    const Optimizer::Piece piece = piece_of(p, bucket);
-    add(p.what.name, piece, value_of(piece));
-  }
-  for (const Optimizer::State& state : optimizer.state()) {
-    add(state.kind + "." + state.piece.parameter->what.name, state.piece, state.flat);
-  }
+  over_filled(parameters, &optimizer,
+              [&](const std::string& name, const checkpoint::Slice& box,
+                  std::span<std::byte> /*bytes*/) { out.push_back({name, box}); });
   return out;
 }
 
@@ -108,16 +120,6 @@ std::vector<checkpoint::Expected> expected_of(const spec::Model& model, checkpoi
   return out;
 }
 
-// Straight into the memory of a run of elements.
-Status read_piece(const checkpoint::Checkpoint& from, const std::string& name,
-                  const Optimizer::Piece& piece, const at::Tensor& flat) {
-  Status status = Done{};
-  over_boxes(piece, flat, [&](const checkpoint::Slice& box, std::span<std::byte> bytes) {
-    if (status.ok()) status = from.read(name, box, bytes);
-  });
-  return status;
-}
-
 }  // namespace
 
 Status load(const checkpoint::Checkpoint& from, const spec::Model& model, Parameters& parameters,
@@ -130,23 +132,13 @@ Status load(const checkpoint::Checkpoint& from, const spec::Model& model, Parame
     }
   }
   RETURN_IF_ERROR(from.compare(expected));
-  for (const Parameter& p : parameters.all()) {
-    const Bucket& bucket = *parameters.buckets()[p.bucket];
-    if (bucket.is_gathered()) {
-      const Optimizer::Piece piece = piece_of(p, bucket);
-      RETURN_IF_ERROR(read_piece(from, p.what.name, piece, value_of(piece)));
-    } else {
-      RETURN_IF_ERROR(
-          from.read(p.what.name, p.held.slice,
-                    {static_cast<std::byte*>(p.value.mutable_data_ptr()), p.value.nbytes()}));
-    }
-  }
-  if (optimizer != nullptr) {
-    for (const Optimizer::State& state : optimizer->state()) {
-      RETURN_IF_ERROR(read_piece(from, state.kind + "." + state.piece.parameter->what.name,
-                                 state.piece, state.flat));
-    }
-  }
+  Status status = Done{};
+  over_filled(
+      parameters, optimizer,
+      [&](const std::string& name, const checkpoint::Slice& box, std::span<std::byte> bytes) {
+        if (status.ok()) status = from.read(name, box, bytes);
+      });
+  RETURN_IF_ERROR(status);
   parameters.shards_changed();
   return Done{};
 }
