@@ -52,9 +52,13 @@ std::chrono::milliseconds milliseconds_of(Seconds time) {
 }
 
 // The first line: what follows is where in libtorch it was thrown.
-Error io_error(const std::string& doing, const std::exception& thrown) {
+std::string_view first_line(const std::exception& thrown) {
   const std::string_view what = thrown.what();
-  return {ErrorCode::io, fmt::format("{}: {}", doing, what.substr(0, what.find('\n'))), {}};
+  return what.substr(0, what.find('\n'));
+}
+
+Error io_error(const std::string& doing, const std::exception& thrown) {
+  return {ErrorCode::io, fmt::format("{}: {}", doing, first_line(thrown)), {}};
 }
 
 c10::intrusive_ptr<c10d::Backend> gloo_backend(const c10::intrusive_ptr<c10d::Store>& store,
@@ -170,8 +174,6 @@ Result<Meeting> Meeting::at_port(const Port& port) {
 
 namespace {
 
-Error given_up() { return {ErrorCode::io, "a collective: it was given up", {}}; }
-
 // How often one that waits looks whether it is to give up.
 constexpr std::chrono::milliseconds look_every{100};
 
@@ -213,9 +215,9 @@ Status Pending::wait() {
       return Done{};
     }
     if (work_->stuck != nullptr) *work_->stuck = true;
-    work_->error = given_up();
+    work_->error = broken_collective("it was given up");
   } catch (const std::exception& thrown) {
-    work_->error = io_error("a collective", thrown);
+    work_->error = broken_collective(first_line(thrown));
   }
   return *work_->error;
 }
@@ -285,12 +287,12 @@ Pending ProcessGroup::begin(const What& what, const Begin& begin) const {
   const Watch::Within within(work->watch);
   try {
     if (work->watch != nullptr && work->watch->abandoned()) {
-      work->error = given_up();
+      work->error = broken_collective("it was given up");
     } else {
       work->work = begin(*backend_->backend);
     }
   } catch (const std::exception& thrown) {
-    work->error = io_error("a collective", thrown);
+    work->error = broken_collective(first_line(thrown));
   }
   return Pending(std::move(work));
 }

@@ -136,17 +136,18 @@ Status SharedMemory::missing() const {
     const std::int32_t process = head_->process[rank];
     const bool lives = process != gone && (process == 0 || kill(process, 0) == 0 || errno != ESRCH);
     if (!lives) {
-      return Error{
-          ErrorCode::io, fmt::format("a collective: rank {} of the group is gone", rank), {}};
+      return broken_collective(fmt::format("rank {} of the group is gone", rank));
     }
   }
   return Done{};
 }
 
 Status SharedMemory::meet() {
-  const auto given_up = [this] { return watch_ != nullptr && watch_->abandoned(); };
-  const Error error{ErrorCode::io, "a collective: it was given up", {}};
-  if (given_up()) return error;
+  const auto still_wanted = [this]() -> Status {
+    if (watch_ == nullptr || !watch_->abandoned()) return Done{};
+    return broken_collective("it was given up");
+  };
+  RETURN_IF_ERROR(still_wanted());
   const std::uint32_t turn = head_->turn.load();
   if (head_->arrived.fetch_add(1) + 1 == static_cast<std::uint32_t>(size_)) {
     head_->arrived = 0;
@@ -163,11 +164,12 @@ Status SharedMemory::meet() {
     timespec wait{.tv_sec = 0, .tv_nsec = static_cast<long>(look_every.in_base() * 1e9)};
     syscall(SYS_futex, &head_->turn, FUTEX_WAIT, turn, &wait, nullptr, 0);
     if (head_->turn.load() != turn) break;
-    const Status gone = given_up() ? Status(error) : missing();
+    Status gone = still_wanted();
+    if (gone.ok()) gone = missing();
     if (head_->turn.load() != turn) break;  // all were there in time: it is done for all
     RETURN_IF_ERROR(gone);
     if (seconds_since(begin) > patience_.in_base()) {
-      return Error{ErrorCode::io, "a collective: a rank is too late", {}};
+      return broken_collective("a rank is too late");
     }
   }
   return Done{};

@@ -29,13 +29,13 @@ class SharedMemory {
     std::function<void(const std::string&)> tell;
     std::function<std::string()> hear;
   };
-  // Waits for all ranks. Nothing where this machine gives no such memory, alike on all ranks.
-  // Errors: io, where a rank does not come.
   struct Member {
     int rank = 0, size = 1;
     Seconds patience;
     const Watch* watch = nullptr;  // by whose word a wait is given up
   };
+  // Waits for all ranks. Nothing where this machine gives no such memory, alike on all ranks.
+  // Errors: io, where a rank does not come.
   static Result<std::unique_ptr<SharedMemory>> join(const Member& member, const Exchange& exchange);
   ~SharedMemory();
   SharedMemory(const SharedMemory&) = delete;

@@ -1,6 +1,19 @@
 #include "nn/watch.hpp"
 
+#include <fmt/format.h>
+
 namespace celere::nn {
+namespace {
+
+constexpr std::string_view broken = "a collective: ";
+
+}  // namespace
+
+Error broken_collective(std::string_view why) {
+  return {ErrorCode::io, fmt::format("{}{}", broken, why), {}};
+}
+
+bool is_broken_collective(const Error& error) { return error.message.starts_with(broken); }
 
 void Watch::abandon() {
   abandoned_.store(true, std::memory_order_release);

@@ -12,11 +12,18 @@
 #include <atomic>
 #include <functional>
 #include <mutex>
+#include <string_view>
 
 #include "base/clock.hpp"
+#include "base/result.hpp"
 #include "wire/flight_record.hpp"
 
 namespace celere::nn {
+
+// The error (io) of a collective that was not done: it was given up, or a rank is gone or too late.
+// After it the groups are of no more use, and whoever lives may form others.
+Error broken_collective(std::string_view why);
+bool is_broken_collective(const Error& error);
 
 class Watch {
  public:
@@ -32,7 +39,7 @@ class Watch {
   bool abandoned() const {
     return abandoned_.load(std::memory_order_acquire) && !held_.load(std::memory_order_relaxed);
   }
-  // Weights are being changed: abandon() waits until hold(false), so that none is left half-way.
+  // Weights are being changed: nobody gives up until hold(false), so that none is left half-way.
   void hold(bool held) { held_ = held; }
 
   // Processor time of this process outside of collectives, so far.
