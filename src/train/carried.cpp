@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <charconv>
+#include <map>
 
 #include "nn/collectives.hpp"
 
@@ -52,21 +53,31 @@ Result<Standing> parsed(const std::string& said) {
   return out;
 }
 
-// From the first of the group that has it. Errors: where none has.
-Status share(const HeldTensor& held, bool joins) {
-  const nn::ProcessGroup& group = *held.copies;
+// Of a group that holds the same, those who do.
+struct Holders {
+  int first = 0;
+  int joining = 0;  // that do not
+};
+
+Result<Holders> holders_in(const nn::ProcessGroup& group, bool joins) {
   const at::Tensor own = at::full({1}, joins ? 0 : 1, at::kLong);
   const at::Tensor all = at::zeros({group.size(), 1}, at::kLong);
   RETURN_IF_ERROR(group.all_gather(all, own).wait());
   const auto* lived = all.const_data_ptr<std::int64_t>();
-  int from = 0, joining = 0;
+  Holders out;
   for (int i = group.size() - 1; i >= 0; --i) {
-    if (lived[i] != 0) from = i;
-    if (lived[i] == 0) ++joining;
+    if (lived[i] != 0) out.first = i;
+    if (lived[i] == 0) ++out.joining;
   }
-  if (joining == group.size()) return cannot("nobody is left who holds " + held.what);
-  if (joining == 0) return Done{};
-  return group.broadcast(held.tensor, from).wait();
+  return out;
+}
+
+// From the first that has it. Errors: where none has.
+Status share(const HeldTensor& held, const Holders& holders) {
+  const nn::ProcessGroup& group = *held.copies;
+  if (holders.joining == group.size()) return cannot("nobody is left who holds " + held.what);
+  if (holders.joining == 0) return Done{};
+  return group.broadcast(held.tensor.detach(), holders.first).wait();
 }
 
 }  // namespace
@@ -106,8 +117,12 @@ Result<Standing> adopt(const std::optional<Carried>& carried, const std::vector<
     into[i].tensor.detach().copy_(carried->tensors[i].tensor.detach());
   }
   Status status = Done{};
+  std::map<const nn::ProcessGroup*, Holders> holders;
   for (const HeldTensor& held : into) {
-    Status shared = share({held.what, held.tensor.detach(), held.copies}, !carried.has_value());
+    if (!holders.contains(held.copies)) {
+      ASSIGN_OR_RETURN(holders[held.copies], holders_in(*held.copies, !carried.has_value()));
+    }
+    Status shared = share(held, holders[held.copies]);
     if (!shared.ok() && shared.error().code != ErrorCode::unsupported) return shared.error();
     if (status.ok()) status = std::move(shared);
   }

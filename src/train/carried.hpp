@@ -27,7 +27,7 @@ namespace celere::train {
 struct HeldTensor {
   std::string what;
   at::Tensor tensor;                         // the memory itself
-  const nn::ProcessGroup* copies = nullptr;  // the ranks that hold the same; of the living mesh
+  const nn::ProcessGroup* copies = nullptr;  // the ranks that hold the same; nothing, once carried
 };
 std::vector<HeldTensor> held_tensors(const nn::Parameters& parameters,
                                      const nn::Optimizer& optimizer);

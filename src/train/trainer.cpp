@@ -163,12 +163,14 @@ Status Trainer::adopt(const std::optional<Carried>& carried) {
 }
 
 Carried Trainer::carried() const {
+  std::vector<HeldTensor> tensors = held_tensors(parameters_, optimizer_);
+  for (HeldTensor& held : tensors) held.copies = nullptr;  // it goes with the mesh
   return {.standing = {.step = step_,
                        .optimizer_steps = optimizer_.steps(),
                        .cursor = cursor_,
                        .time = time_before_ + (world_.clock.now() - begin_)},
           .intact = intact_,
-          .tensors = held_tensors(parameters_, optimizer_)};
+          .tensors = std::move(tensors)};
 }
 
 void Trainer::phase(wire::RankPhase phase) const {
