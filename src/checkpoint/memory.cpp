@@ -8,6 +8,7 @@
 
 #include "base/check.hpp"
 #include "checkpoint/checksum.hpp"
+#include "checkpoint/storage_before.hpp"
 
 namespace celere::checkpoint {
 namespace {
@@ -38,14 +39,13 @@ class TwinSink final : public Sink {
 };
 
 // A storage whose new files are written to a second folder too, under the same name.
-class TwinStorage final : public Storage {
+class TwinStorage final : public StorageBefore {
  public:
-  TwinStorage(Storage& real, std::string second) : real_(&real), second_(std::move(second)) {}
+  TwinStorage(Storage& real, std::string second)
+      : StorageBefore(real), second_(std::move(second)) {}
 
-  Files& files() override { return real_->files(); }
-  const Files& files() const override { return std::as_const(*real_).files(); }
   Result<std::unique_ptr<Sink>> create(const std::string& path) override {
-    ASSIGN_OR_RETURN(std::unique_ptr<Sink> first, real_->create(path));
+    ASSIGN_OR_RETURN(std::unique_ptr<Sink> first, StorageBefore::create(path));
     Result<std::unique_ptr<Sink>> second = create_second(path);
     if (!second.ok()) {
       status_ = std::move(second).error();
@@ -54,22 +54,18 @@ class TwinStorage final : public Storage {
     return std::unique_ptr<Sink>(
         std::make_unique<TwinSink>(std::move(first), *std::move(second), status_));
   }
-  Result<MappedFile> map(const std::string& path) const override { return real_->map(path); }
-  Status sync_folder(const std::string& path) override { return real_->sync_folder(path); }
-  Status remove_folder(const std::string& path) override { return real_->remove_folder(path); }
 
   const Status& status() const { return status_; }   // of the second
   const std::string& copy() const { return copy_; }  // its path; empty where none was begun
 
  private:
   Result<std::unique_ptr<Sink>> create_second(const std::string& path) {
-    RETURN_IF_ERROR(real_->files().make_folder(second_));
+    RETURN_IF_ERROR(files().make_folder(second_));
     copy_ = fmt::format("{}/{}", second_, name_in_path(path));
-    RETURN_IF_ERROR(real_->files().remove(copy_));  // of a save that failed or was killed
-    return real_->create(copy_);
+    RETURN_IF_ERROR(files().remove(copy_));  // of a save that failed or was killed
+    return StorageBefore::create(copy_);
   }
 
-  Storage* real_;
   std::string second_, copy_;
   Status status_ = Done{};
 };

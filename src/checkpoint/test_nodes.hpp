@@ -16,25 +16,23 @@ namespace celere::checkpoint {
 
 // The real disk, in which paths that hold `full` take no byte, and files whose paths hold
 // `unreadable` cannot be mapped. Empty: none.
-class FaultyStorage final : public Storage {
+class FaultyStorage final : public StorageBefore {
  public:
+  FaultyStorage() : StorageBefore(local_storage()) {}
+
   std::string full, unreadable;
   mutable std::atomic<int> maps_of_disk = 0;
 
-  Files& files() override { return real_->files(); }
-  const Files& files() const override { return std::as_const(*real_).files(); }
   Result<std::unique_ptr<Sink>> create(const std::string& path) override {
-    ASSIGN_OR_RETURN(std::unique_ptr<Sink> sink, real_->create(path));
+    ASSIGN_OR_RETURN(std::unique_ptr<Sink> sink, StorageBefore::create(path));
     if (!is_in(path, full)) return sink;
     return std::unique_ptr<Sink>(std::make_unique<FullSink>(std::move(sink)));
   }
   Result<MappedFile> map(const std::string& path) const override {
     if (is_in(path, "/disk/")) ++maps_of_disk;
     if (is_in(path, unreadable)) return Error{ErrorCode::io, "cannot read " + path, {}};
-    return real_->map(path);
+    return StorageBefore::map(path);
   }
-  Status sync_folder(const std::string& path) override { return real_->sync_folder(path); }
-  Status remove_folder(const std::string& path) override { return real_->remove_folder(path); }
 
  private:
   static bool is_in(const std::string& path, const std::string& part) {
@@ -56,7 +54,6 @@ class FaultyStorage final : public Storage {
     std::unique_ptr<Sink> real_;
     bool begun_ = false;
   };
-  std::unique_ptr<Storage> real_ = local_storage();
 };
 
 // `ranks` ranks, two on a node, that hold a tensor each of their own and a row each of a common

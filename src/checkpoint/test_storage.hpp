@@ -13,7 +13,7 @@
 
 #include "base/prng.hpp"
 #include "checkpoint/shard.hpp"
-#include "checkpoint/storage.hpp"
+#include "checkpoint/storage_before.hpp"
 
 namespace celere::checkpoint {
 
@@ -63,19 +63,16 @@ inline std::vector<TensorView> views_of(const std::vector<OwnedTensor>& tensors)
 }
 
 // The real disk, with room for so many more bytes of streams.
-class SmallDisk final : public Storage {
+class SmallDisk final : public StorageBefore {
  public:
+  SmallDisk() : StorageBefore(local_storage()) {}
+
   std::int64_t room = std::numeric_limits<std::int64_t>::max();
 
-  Files& files() override { return real_->files(); }
-  const Files& files() const override { return std::as_const(*real_).files(); }
   Result<std::unique_ptr<Sink>> create(const std::string& path) override {
-    ASSIGN_OR_RETURN(std::unique_ptr<Sink> sink, real_->create(path));
+    ASSIGN_OR_RETURN(std::unique_ptr<Sink> sink, StorageBefore::create(path));
     return std::unique_ptr<Sink>(std::make_unique<SmallSink>(std::move(sink), *this));
   }
-  Result<MappedFile> map(const std::string& path) const override { return real_->map(path); }
-  Status sync_folder(const std::string& path) override { return real_->sync_folder(path); }
-  Status remove_folder(const std::string& path) override { return real_->remove_folder(path); }
 
  private:
   class SmallSink final : public Sink {
@@ -92,7 +89,6 @@ class SmallDisk final : public Storage {
     std::unique_ptr<Sink> real_;
     SmallDisk* disk_;
   };
-  std::unique_ptr<Storage> real_ = local_storage();
 };
 
 }  // namespace celere::checkpoint

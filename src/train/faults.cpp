@@ -96,7 +96,7 @@ Result<std::unique_ptr<checkpoint::Sink>> FaultyStorage::create(const std::strin
   while (left > 0 && !full_.compare_exchange_weak(left, left - 1)) {
   }
   if (left > 0) return Error{ErrorCode::io, path + ": cannot be written: No space left", {}};
-  return real_->create(path);
+  return StorageBefore::create(path);
 }
 
 }  // namespace celere::train

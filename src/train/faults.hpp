@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/clock.hpp"
-#include "checkpoint/storage.hpp"
+#include "checkpoint/storage_before.hpp"
 #include "train/step_hooks.hpp"
 #include "wire/orders.hpp"
 
@@ -52,24 +52,16 @@ void flip_bit(nn::Parameters& parameters, const wire::FlipBitFault& fault);
 
 // A disk that is full as often as it is told to: the next streams fail, one for each save of a
 // rank. Everything else is that of the disk behind it.
-class FaultyStorage final : public checkpoint::Storage {
+class FaultyStorage final : public checkpoint::StorageBefore {
  public:
-  explicit FaultyStorage(checkpoint::Storage& real) : real_(&real) {}
+  using StorageBefore::StorageBefore;
   void hear(const wire::Fault& fault) {
     if (const auto* full = std::get_if<wire::DiskFullFault>(&fault)) full_ += full->saves;
   }
 
-  Files& files() override { return real_->files(); }
-  const Files& files() const override { return std::as_const(*real_).files(); }
   Result<std::unique_ptr<checkpoint::Sink>> create(const std::string& path) override;
-  Result<checkpoint::MappedFile> map(const std::string& path) const override {
-    return real_->map(path);
-  }
-  Status sync_folder(const std::string& path) override { return real_->sync_folder(path); }
-  Status remove_folder(const std::string& path) override { return real_->remove_folder(path); }
 
  private:
-  checkpoint::Storage* real_;
   std::atomic<std::int64_t> full_ = 0;
 };
 
