@@ -9,8 +9,7 @@
 
 #include "cli/stack_signal.hpp"
 #include "cli/worker_verbs.hpp"
-#include "train/faults.hpp"
-#include "train/generations.hpp"
+#include "train/supervised.hpp"
 #include "wire/worker_exit.hpp"
 
 namespace celere::cli {
@@ -38,68 +37,19 @@ void say(const std::string& line) {
   std::fflush(stdout);
 }
 
-// What a supervised worker has beside the training: what it is watched by, and whom it hears.
-class Supervised {
- public:
-  Supervised(const Flags& flags, const Files& files, SystemClock& clock,
-             checkpoint::Storage& storage)
-      : faulty_(clock, time_), storage_(storage), flags_(flags), files_(files), clock_(clock) {}
-
-  // Errors: io.
-  Status begin() {
-    if (flags_.flight.empty()) return Done{};
-    ASSIGN_OR_RETURN(flight_, wire::FlightRecord::create(flags_.flight, flags_.at.rank, clock_));
-    write_stack_on_signal(flags_.flight + ".stack");
-    watch_.emplace(&*flight_, time_);
-    writers_.emplace(nullptr, time_);
-    if (flags_.orders.empty()) return Done{};
-    orders_.emplace(train::Orders::World{.record = *flight_,
-                                         .files = files_,
-                                         .clock = clock_,
-                                         .path = flags_.orders,
-                                         .on_fault =
-                                             [this](const wire::Fault& fault) {
-                                               faulty_.add(fault);
-                                               storage_.hear(fault);
-                                             },
-                                         .on_lost =
-                                             [this] {
-                                               watch_->abandon();
-                                               writers_->abandon();
-                                             }});
-    return Done{};
-  }
-  train::RankWorld world(const spec::Catalog& catalog, Files& files) {
-    return {.catalog = catalog,
-            .files = files,
-            .storage = storage_,
-            .clock = clock_,
-            .say = say,
-            .flight = flight_ ? &*flight_ : nullptr,
-            .watch = watch_ ? &*watch_ : nullptr,
-            .writers_watch = writers_ ? &*writers_ : nullptr,
-            .orders = orders_ ? &*orders_ : nullptr,
-            .hooks = orders_ ? &faulty_ : nullptr};
-  }
-
- private:
-  ProcessCpuTime time_;
-  train::FaultySteps faulty_;
-  train::FaultyStorage storage_;
-  const Flags& flags_;
-  const Files& files_;
-  SystemClock& clock_;
-  std::optional<wire::FlightRecord> flight_;
-  std::optional<nn::Watch> watch_, writers_;
-  std::optional<train::Orders> orders_;  // last: its thread uses what stands above
-};
-
 Result<train::Outcome> train_here(const Flags& flags) {
   const std::unique_ptr<Files> files = local_files();
   const std::unique_ptr<checkpoint::Storage> storage = checkpoint::local_storage();
   SystemClock clock;
-  Supervised supervised(flags, *files, clock, *storage);
-  RETURN_IF_ERROR(supervised.begin());
+  const spec::Catalog catalog(*files, flags.catalog);
+  const train::RankWorld world{
+      .catalog = catalog, .files = *files, .storage = *storage, .clock = clock, .say = say};
+  std::unique_ptr<train::Supervised> supervised;
+  if (!flags.flight.empty()) {
+    write_stack_on_signal(flags.flight + ".stack");
+    ASSIGN_OR_RETURN(supervised,
+                     train::Supervised::begin(world, flags.at.rank, {flags.flight, flags.orders}));
+  }
   const wire::RunDirectory directory{flags.directory};
   std::optional<wire::RunLock> lock;
   if (flags.at.rank == 0 && !flags.supervised) {
@@ -115,8 +65,7 @@ Result<train::Outcome> train_here(const Flags& flags) {
                      .skipped = {flags.skipped.begin(), flags.skipped.end()},
                      .memory = flags.memory};
   if (flags.from_step >= 0) options.trainer.from_step = flags.from_step;
-  const spec::Catalog catalog(*files, flags.catalog);
-  return train::train_rank(options, supervised.world(catalog, *files), flags.at, stop);
+  return train::train_rank(options, supervised ? supervised->world() : world, flags.at, stop);
 }
 
 int exit_code_of(const train::Outcome& outcome, bool supervised) {

@@ -8,9 +8,7 @@
 #include <mutex>
 #include <thread>
 
-#include "checkpoint/reader.hpp"
-#include "train/faults.hpp"
-#include "train/generations.hpp"
+#include "train/supervised.hpp"
 #include "train/test_training.hpp"
 
 namespace celere::train {
@@ -51,25 +49,19 @@ class SupervisedTest : public TrainingTest {
           wanted_(std::move(wanted)),
           base_(fmt::format("{}/{}-{}-{}", test.folder_, wanted_.directory, wanted_.at.generation,
                             wanted_.at.rank)),
-          record_(*wire::FlightRecord::create(base_ + ".flight", wanted_.at.rank, test.clock_)),
-          watch_(&record_, time_),
-          writers_(nullptr, time_),
-          faulty_(test.clock_, time_),
-          storage_(*test.storage_),
-          orders_({.record = record_,
-                   .files = *test.files_,
-                   .clock = test.clock_,
-                   .path = base_ + ".orders",
-                   .on_fault =
-                       [this](const wire::Fault& fault) {
-                         faulty_.add(fault);
-                         storage_.hear(fault);
-                       },
-                   .on_lost =
-                       [this] {
-                         watch_.abandon();
-                         writers_.abandon();
-                       }}),
+          catalog_(*test.files_, {}),
+          world_{.catalog = catalog_,
+                 .files = *test.files_,
+                 .storage = *test.storage_,
+                 .clock = test.clock_,
+                 .say =
+                     [this](const std::string& line) {
+                       const auto event = wire::parse_event(line);
+                       const std::lock_guard lock(mutex_);
+                       if (event.ok()) events_.push_back(*event);
+                     }},
+          supervised_(
+              *Supervised::begin(world_, wanted_.at.rank, {base_ + ".flight", base_ + ".orders"})),
           thread_([this] { train(); }) {}
     ~Rank() {
       if (thread_.joinable()) thread_.join();
@@ -102,12 +94,11 @@ class SupervisedTest : public TrainingTest {
       return out;
     }
     wire::Flight flight() const { return wire::FlightReader::open(base_ + ".flight")->read(); }
-    nn::Watch& watch() { return watch_; }
+    nn::Watch& watch() { return supervised_->watch(); }
 
    private:
     void train() {
       at::set_num_threads(1);
-      const spec::Catalog catalog(*test_.files_, {});
       RankOptions options;
       options.run = wanted_.run;
       options.trainer = {.directory = {test_.folder_ + "/" + wanted_.directory},
@@ -118,38 +109,22 @@ class SupervisedTest : public TrainingTest {
                          .memory = wanted_.memory};
       options.supervised = true;
       if (wanted_.dies_alone) options.order_patience = 0_s;
-      const RankWorld world{.catalog = catalog,
-                            .files = *test_.files_,
-                            .storage = storage_,
-                            .clock = test_.clock_,
-                            .say =
-                                [this](const std::string& line) {
-                                  const auto event = wire::parse_event(line);
-                                  const std::lock_guard lock(mutex_);
-                                  if (event.ok()) events_.push_back(*event);
-                                },
-                            .flight = &record_,
-                            .watch = &watch_,
-                            .writers_watch = &writers_,
-                            .orders = &orders_,
-                            .hooks = wanted_.hooks != nullptr ? wanted_.hooks : &faulty_};
+      RankWorld world = supervised_->world();
+      if (wanted_.hooks != nullptr) world.hooks = wanted_.hooks;
       outcome_ = train_rank(options, world, wanted_.at, test_.stop_);
     }
 
     SupervisedTest& test_;
     Wanted wanted_;
     std::string base_;
-    ProcessCpuTime time_;
-    wire::FlightRecord record_;
-    nn::Watch watch_, writers_;
-    FaultySteps faulty_;
-    FaultyStorage storage_;
-    Orders orders_;
     std::uint64_t ordered_ = 0;
     std::mutex mutex_;
     std::vector<wire::Event> events_;
+    spec::Catalog catalog_;
+    RankWorld world_;
+    std::unique_ptr<Supervised> supervised_;
     std::optional<Result<Outcome>> outcome_;
-    std::thread thread_;
+    std::thread thread_;  // last: it uses what stands above
   };
   using Ranks = std::vector<std::unique_ptr<Rank>>;
 
@@ -173,26 +148,6 @@ class SupervisedTest : public TrainingTest {
     if (error) return *error;
     return ranks.front()->outcome();
   }
-  std::string new_meeting() { return fmt::format("{}/meeting-{}", folder_, ++meetings_); }
-
-  // Every tensor of the newest checkpoint, whole, by name; and where in the data it stands.
-  std::map<std::string, std::string> stored(const std::string& directory) {
-    const auto newest =
-        checkpoint::newest_good(*storage_, folder_ + "/" + directory + "/checkpoints");
-    EXPECT_TRUE(newest.checkpoint.has_value());
-    std::map<std::string, std::string> out;
-    if (!newest.checkpoint) return out;
-    for (const checkpoint::StoredTensor& tensor : newest.checkpoint->manifest().tensors) {
-      std::string bytes(static_cast<std::size_t>(checkpoint::count(tensor.shape)) * 4, '\0');
-      EXPECT_TRUE(
-          newest.checkpoint->read(tensor.name, std::as_writable_bytes(std::span(bytes))).ok());
-      out[tensor.name] = std::move(bytes);
-    }
-    const auto cursor = newest.checkpoint->state_text("cursor");
-    EXPECT_TRUE(cursor.ok());
-    out["cursor"] = *cursor;
-    return out;
-  }
   std::int64_t newest_step(const std::string& directory) {
     const auto all = checkpoint::committed(*storage_, folder_ + "/" + directory + "/checkpoints");
     return all.empty() ? -1 : all.front().step;
@@ -215,7 +170,6 @@ class SupervisedTest : public TrainingTest {
   }
 
   std::atomic<bool> stop_ = false;
-  int meetings_ = 0;
 };
 
 }  // namespace celere::train

@@ -7,7 +7,10 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <map>
+#include <string>
 
+#include "checkpoint/reader.hpp"
 #include "checkpoint/storage.hpp"
 #include "tokens/build.hpp"
 #include "train/trainer.hpp"
@@ -103,7 +106,29 @@ class TrainingTest : public testing::Test {
     return *std::move(run);
   }
 
+  std::string new_meeting() { return fmt::format("{}/meeting-{}", folder_, ++meetings_); }
+
+  // Every tensor of the newest checkpoint, whole, by name; and where in the data it stands.
+  std::map<std::string, std::string> stored(const std::string& directory) {
+    const auto newest =
+        checkpoint::newest_good(*storage_, folder_ + "/" + directory + "/checkpoints");
+    EXPECT_TRUE(newest.checkpoint.has_value());
+    std::map<std::string, std::string> out;
+    if (!newest.checkpoint) return out;
+    for (const checkpoint::StoredTensor& tensor : newest.checkpoint->manifest().tensors) {
+      std::string bytes(static_cast<std::size_t>(checkpoint::count(tensor.shape)) * 4, '\0');
+      EXPECT_TRUE(
+          newest.checkpoint->read(tensor.name, std::as_writable_bytes(std::span(bytes))).ok());
+      out[tensor.name] = std::move(bytes);
+    }
+    const auto cursor = newest.checkpoint->state_text("cursor");
+    EXPECT_TRUE(cursor.ok());
+    out["cursor"] = *cursor;
+    return out;
+  }
+
   std::string folder_;
+  int meetings_ = 0;
   std::unique_ptr<Files> files_ = local_files();
   std::unique_ptr<checkpoint::Storage> storage_ = checkpoint::local_storage();
   SystemClock clock_;
