@@ -5,10 +5,9 @@
 
 #include <thread>
 
-#include "checkpoint/reader.hpp"
 #include "checkpoint/test_storage.hpp"
 #include "spec/layout_wish.hpp"
-#include "train/rank_peers.hpp"
+#include "train/generations.hpp"
 #include "train/test_training.hpp"
 
 namespace celere::train {
@@ -31,16 +30,27 @@ class RanksTest : public TrainingTest {
     const wire::RunDirectory directory{folder_ + "/" + name};
     EXPECT_TRUE(files_->make_folder(directory.folder).ok());
     const auto count = static_cast<int>(spec::layout_of(run.layout).ranks());
-    const nn::Meeting meeting = nn::Meeting::in_process();
+    const std::string meeting = new_meeting();
+    const spec::Catalog catalog(*files_, {});
+    RankOptions options;
+    options.run = run;
+    options.trainer = {
+        .directory = directory, .corpus = folder_ + "/corpus", .stop_after = stop_after};
+    const std::atomic<bool> stop = false;
     Training ended;
     std::mutex mutex;
     std::vector<std::thread> ranks;
     for (int rank = 0; rank < count; ++rank) {
       ranks.emplace_back([&, rank] {
         at::set_num_threads(1);
-        const Result<Outcome> outcome = one_rank(
-            run, directory, {meeting, rank, count},
-            disk_of_last != nullptr && rank == count - 1 ? *disk_of_last : *storage_, stop_after);
+        const bool own_disk = disk_of_last != nullptr && rank == count - 1;
+        const RankWorld world{.catalog = catalog,
+                              .files = *files_,
+                              .storage = own_disk ? *disk_of_last : *storage_,
+                              .clock = clock_,
+                              .say = [](const std::string&) {}};
+        const Result<Outcome> outcome =
+            train_rank(options, world, {.rank = rank, .meeting = meeting}, stop);
         const std::lock_guard lock(mutex);
         if (!outcome.ok()) {
           ended.error = outcome.error().text();
@@ -53,55 +63,6 @@ class RanksTest : public TrainingTest {
     const auto metrics = wire::read_metrics(*files_, directory.metrics());
     if (metrics.ok()) ended.metrics = *metrics;
     return ended;
-  }
-
-  // Every tensor of the newest checkpoint, whole, by name.
-  std::map<std::string, std::string> stored(const std::string& name) {
-    const auto newest = checkpoint::newest_good(*storage_, folder_ + "/" + name + "/checkpoints");
-    EXPECT_TRUE(newest.checkpoint.has_value());
-    std::map<std::string, std::string> out;
-    for (const checkpoint::StoredTensor& tensor : newest.checkpoint->manifest().tensors) {
-      std::string bytes(static_cast<std::size_t>(checkpoint::count(tensor.shape)) * 4, '\0');
-      EXPECT_TRUE(
-          newest.checkpoint->read(tensor.name, std::as_writable_bytes(std::span(bytes))).ok());
-      out[tensor.name] = std::move(bytes);
-    }
-    return out;
-  }
-
- private:
-  struct Rank {
-    const nn::Meeting& meeting;
-    int rank, count;
-  };
-  Result<Outcome> one_rank(const spec::Run& run, const wire::RunDirectory& directory,
-                           const Rank& me, checkpoint::Storage& storage, std::int64_t stop_after) {
-    const spec::Catalog catalog(*files_, {});
-    ASSIGN_OR_RETURN(train::Setup setup, make_setup(run, catalog));
-    nn::Mesh mesh;
-    nn::ProcessGroup writers;
-    if (me.count > 1) {
-      ASSIGN_OR_RETURN(mesh, nn::Mesh::make(me.meeting, setup.layout,
-                                            {.rank = me.rank, .kv_heads = 2, .interface = "lo"}));
-      ASSIGN_OR_RETURN(
-          writers, nn::ProcessGroup::make(
-                       me.meeting,
-                       {.name = "writers", .rank = me.rank, .size = me.count, .interface = "lo"}));
-    }
-    RankPeers peers(writers);
-    Recorder recorder = Recorder::silent(clock_);
-    if (me.rank == 0) {
-      ASSIGN_OR_RETURN(recorder,
-                       Recorder::open(*files_, clock_, directory, [](const std::string&) {}));
-    }
-    ASSIGN_OR_RETURN(
-        const std::unique_ptr<Trainer> trainer,
-        Trainer::make(
-            std::move(setup),
-            {.directory = directory, .corpus = folder_ + "/corpus", .stop_after = stop_after},
-            {mesh, peers, *files_, storage, clock_, recorder}));
-    const std::atomic<bool> stop = false;
-    return trainer->run(stop);
   }
 };
 
