@@ -1,14 +1,14 @@
 // Looks for numbers that went wrong without a word: a processor or memory that computes falsely
 // leaves no other trace [Dixit et al. 2021, "Silent data corruptions at scale"].
 //
-//   repeat     one micro-batch, forward and backward, twice on every rank: all bits must be the
-//   same replicas   what several ranks hold alike (weights, optimizer state): all bits must be the
-//   same
+//   repeat     one micro-batch, forward and backward, twice on every rank
+//   replicas   what several ranks hold alike: weights, optimizer state
 //
-// A step is a function of its inputs to the bit (train/trainer.hpp), so any difference is a fault.
-// Who is wrong: in a repeat, the rank that differs from itself; where ranks pass activations to
-// each other (tp, cp, ep, pp), all that such a rank touched differ with it, and each is named as a
-// candidate. Of three or more copies, those that differ from the most; of two, none can be told.
+// Of either all bits must be the same: a step is a function of its inputs to the bit
+// (train/trainer.hpp), so any difference is a fault. Who is wrong: in a repeat, the rank that
+// differs from itself; where ranks pass activations to each other (tp, cp, ep, pp), all that such a
+// rank touched differ with it, and each is named as a candidate. Of three or more copies, those
+// that differ from the most; of two, none can be told.
 //
 // Leaves out: what happened and was overwritten between two checks; a fault that makes the same
 // error twice in a repeat and has no copy to be held against; what is sent (a sum that arrived

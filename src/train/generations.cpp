@@ -11,7 +11,9 @@ namespace celere::train {
 namespace {
 
 const Seconds look_every = Seconds::of(0.02);
-// How long ranks may take to meet again: all of them live and are told at one time.
+// With ranks that do not come to a meeting. At a later one all of them live, and are told at one
+// time.
+const Seconds patience = Seconds::of(1800);
 const Seconds regroup_patience = Seconds::of(60);
 
 struct Groups {
@@ -52,7 +54,7 @@ class Generations {
   // A generation that lost a rank, or did not come about, may be followed by another one; whatever
   // else went wrong is this rank's own affair.
   bool worth_waiting(const Error& error) const {
-    return trained_ ? error.message.starts_with("a collective") : !fresh();
+    return trained_ ? nn::is_broken_collective(error) : !fresh();
   }
 
   Result<Setup> setup() const {
@@ -71,23 +73,23 @@ class Generations {
     Groups groups;
     const auto count = static_cast<int>(setup.layout.ranks());
     if (count == 1) return groups;
-    const Seconds patience = fresh() ? options_.patience : regroup_patience;
-    ASSIGN_OR_RETURN(const nn::Meeting meeting, meeting_at({.text = at_.meeting,
-                                                            .serves = at_.rank == 0,
-                                                            .processes = count,
-                                                            .patience = patience}));
+    ASSIGN_OR_RETURN(const nn::Meeting meeting,
+                     meeting_at({.text = at_.meeting,
+                                 .serves = at_.rank == 0,
+                                 .processes = count,
+                                 .patience = fresh() ? patience : regroup_patience}));
     ASSIGN_OR_RETURN(groups.mesh, nn::Mesh::make(meeting, setup.layout,
                                                  {.rank = at_.rank,
                                                   .kv_heads = setup.model.attention.kv_heads,
                                                   .interface = at_.interface,
-                                                  .patience = options_.patience,
+                                                  .patience = patience,
                                                   .watch = world_.watch}));
     ASSIGN_OR_RETURN(groups.writers,
                      nn::ProcessGroup::make(meeting, {.name = "writers",
                                                       .rank = at_.rank,
                                                       .size = count,
                                                       .interface = at_.interface,
-                                                      .patience = options_.patience,
+                                                      .patience = patience,
                                                       .watch = world_.writers_watch}));
     return groups;
   }

@@ -2,9 +2,8 @@
 // ranks are to form another one (wire/orders.hpp), and then goes on there with what it carries
 // (train/carried.hpp).
 //
-//   a rank is lost   the others fail in a collective, or are told to give it up; the step in hand
-//   is
-//                    thrown away, and they wait to be told of the next generation
+//   a rank is lost   the others fail in a collective, or are told to give it up; the step in
+//                    hand is thrown away, and they wait to be told of the next generation
 //   ranks join       the step in hand is finished, and all go over behind it
 //
 // A rank that cannot go on says `could_not_go_on` and waits to be ended, or to be told of a later
@@ -36,7 +35,6 @@ struct RankOptions {
   spec::Run run;
   TrainerOptions trainer;  // its generation is the standpoint's
   bool supervised = false;
-  Seconds patience = Seconds::of(1800);      // with ranks that do not come to a meeting
   Seconds order_patience = Seconds::of(60);  // with a supervisor, when a rank is lost
 };
 
@@ -58,13 +56,13 @@ struct RankWorld {
 Result<Outcome> train_rank(const RankOptions& options, const RankWorld& world, Standpoint at,
                            const std::atomic<bool>& stop);
 
-// A path, or HOST:PORT. Errors: io; bad_input for a port that is none.
 struct MeetingPlace {
-  std::string text;
+  std::string text;  // a path, or HOST:PORT
   bool serves = false;
   int processes = 1;
   Seconds patience;
 };
+// Errors: io; bad_input for a port that is none.
 Result<nn::Meeting> meeting_at(const MeetingPlace& place);
 
 }  // namespace celere::train

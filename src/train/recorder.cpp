@@ -64,9 +64,7 @@ void Recorder::own_event(const std::string& name, const std::vector<wire::EventF
 void Recorder::complain(const Status& status) {
   if (status.ok() || complained_) return;
   complained_ = true;
-  say_(line_of("event", wire::written_json(wire::Event{written_utc(clock_->wall()),
-                                                       "log_failed",
-                                                       {{"error", status.error().message}}})));
+  own_event("log_failed", {{"error", status.error().message}});
 }
 
 }  // namespace celere::train

@@ -2,9 +2,8 @@
 // end:
 //
 //   for each step: batch (made ahead), for each micro-batch forward and backward, clip, update
-//                  (nn/training_step.hpp has what the ranks do together)
-//   now and then: validation, a checkpoint (in the background), and after each step a line of
-//   metrics
+//                  (nn/training_step.hpp has what the ranks do together), a line of metrics
+//   now and then:  validation, a checkpoint (in the background)
 //
 // The loss of a step is the mean over all predictions that count in the global batch, whatever the
 // micro-batches. Everything that decides the weights (samples, rates, seeds) is a function of the
@@ -104,7 +103,6 @@ class Trainer {
   // without the trainer.
   Carried carried() const;
 
-  std::int64_t steps_done() const { return step_; }
   const nn::Parameters& parameters() const { return parameters_; }
 
  private:
@@ -138,12 +136,12 @@ class Trainer {
   };
   // What any rank wishes, or of saving the first.
   Result<Wishes> agree(bool stop, bool save) const;
-  // A step and what follows it; nothing where the training cannot go on so, and `bad` says why.
-  // Weights that are not finite are not saved, nor those that a check found to be wrong.
   struct Until {
     const std::atomic<bool>& stop;
     std::int64_t end;
   };
+  // A step and what follows it; nothing where the training cannot go on so, and `bad` says why.
+  // Weights that are not finite are not saved, nor those that a check found to be wrong.
   Result<std::optional<Wishes>> advance(Feeder& feeder, const Until& until, Outcome& bad);
   Result<std::optional<Wishes>> behind_step(const Until& until, wire::StepMetrics* metrics,
                                             Outcome& bad);
