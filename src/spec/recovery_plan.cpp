@@ -49,6 +49,10 @@ RecoveryPlan read_recovery_plan(const TomlTable& table) {
   if (table.has("step_deadline") && !is_word(table, "step_deadline", "auto")) {
     plan.step_deadline = time_above_0(table, "step_deadline", Seconds::of(1));
   }
+  if (table.has("spares_are")) {
+    plan.spares_are =
+        static_cast<SpareKind>(table.choice("spares_are", {"hot", "warm", "cold"}, 0));
+  }
   if (table.has("ranks_per_node")) {
     plan.ranks_per_node = static_cast<int>(table.integer("ranks_per_node", 1, ranks_max));
   }

@@ -12,6 +12,9 @@ namespace celere::spec {
 
 class TomlTable;
 
+// A spare computes already or holds the weights; runs, and waits; or must be fetched and started.
+enum class SpareKind : std::uint8_t { hot, warm, cold };
+
 struct RecoveryPlan {
   int retries = 8;                    // starts in a row of which none got further; then it gives up
   Seconds back_off = Seconds::of(1);  // before the second of these, then twice each time
@@ -23,6 +26,7 @@ struct RecoveryPlan {
   double straggler_factor = 1.1;            // slower than the median by this is a straggler
   int skips = 3;                            // batches that may be passed over in all
   std::optional<Seconds> step_deadline;     // empty: from the steps before
+  std::optional<SpareKind> spares_are;      // of simulations; empty: as the cluster has them
   std::optional<int> ranks_per_node;        // of a training on one machine; empty: all
 };
 

@@ -184,6 +184,7 @@ void read_cluster_choice(Run& run, const TomlTable& cluster) {
   if (cluster.has("gpus")) run.gpus = static_cast<int>(cluster.integer("gpus", 1, gpus_max));
   run.start = cluster.date_if("start");
   run.stack_name = cluster.text_or("stack", "");
+  if (cluster.has("late")) run.late = read_time_range(cluster, "late");
 }
 
 void read_limits(Run& run, const TomlTable& limits) {
@@ -218,12 +219,16 @@ Run read_run(TomlDocument& document) {
   read_model_choice(run, root.table("model"));
   read_train(run, root.table("train"));
   read_cluster_choice(run, root.table("cluster"));
+  if (const auto compare = root.table_if("compare")) run.compared = compare->texts("clusters");
   if (const auto layout = root.table_if("layout")) run.layout = read_layout_wish(*layout);
   if (const auto limits = root.table_if("limits")) read_limits(run, *limits);
   if (const auto checkpoint = root.table_if("checkpoint")) {
     run.checkpoint = read_checkpoint_plan(*checkpoint);
   }
   if (const auto recovery = root.table_if("recovery")) read_recovery(run, *recovery);
+  for (const TomlTable& table : root.tables("slowdown")) {
+    run.slowdowns.push_back(read_slowdown_plan(table));
+  }
   if (const auto schedule = root.table_if("schedule")) {
     run.schedule = read_schedule(*schedule);
     if (run.optimizer != Optimizer::muon && schedule->has("muon")) {

@@ -18,6 +18,7 @@
 #include "spec/precision.hpp"
 #include "spec/recovery_plan.hpp"
 #include "spec/schedule.hpp"
+#include "spec/slowdown_plan.hpp"
 #include "spec/toml_tree.hpp"
 
 namespace celere::spec {
@@ -82,6 +83,9 @@ struct Run {
   std::optional<int> gpus;  // at most; empty: all of the cluster
   std::optional<Date> start;
   std::string stack_name;  // empty: the cluster's
+  // By how much the cluster's deliveries come later than its entry says; empty: by nothing.
+  std::optional<TimeRange> late{};
+  std::vector<std::string> compared = {};  // clusters, each "NAME" or "NAME:GPUS"
   LayoutWish layout;
   Limits limits;
   // GPUs held ready; empty: 1 % of the ranks, as far as there are.
@@ -89,6 +93,7 @@ struct Run {
   LostReplica on_lost_replica = LostReplica::roll_back;
   std::int64_t check_every = 0;  // steps between checks for silent corruption; 0: never
   RecoveryPlan recovery{};       // the rest of [recovery]
+  std::vector<SlowdownPlan> slowdowns{};
   CheckpointPlan checkpoint;
   int gpus_per_rack = 0;         // for limits.power_per_rack
   std::optional<DataSpec> data;  // for a training on real text

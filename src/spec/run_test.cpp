@@ -456,7 +456,7 @@ std::set<std::string> documented_keys(const std::string& document) {
 // No single file has a range and a ramp, or two kinds of attention: together these have every key.
 TEST(RunFileDocument, has_exactly_the_keys_that_the_parser_knows) {
   const std::string all_tables =
-      "[layout]\n[limits]\n[checkpoint]\n[recovery]\n[sources]\n"
+      "[compare]\n[layout]\n[limits]\n[checkpoint]\n[recovery]\n[[slowdown]]\n[sources]\n"
       "[schedule]\nkind = \"stable-decay\"\n[schedule.muon]\n";
   const std::string experts = "[model.experts]\ncount = 8\n";
   std::set<std::string> known;
