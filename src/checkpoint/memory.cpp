@@ -188,13 +188,7 @@ std::optional<Error> MemoryCopies::share(const std::vector<Shard>& shards) {
   // Behind this every copy of this save lies where it will, and none of the next exists yet.
   removed_ = remove_all_but(shards);
   own_in_memory_.clear();  // it stays, whatever becomes of the next save
-  if (!all.ok()) return all.error();
-  for (std::size_t rank = 0; rank < all->size(); ++rank) {
-    const std::string& why = (*all)[rank];
-    if (why.empty()) continue;
-    return Error{ErrorCode::io, all->size() == 1 ? why : fmt::format("rank {}: {}", rank, why), {}};
-  }
-  return std::nullopt;
+  return all.ok() ? first_that_failed(*all) : all.error();
 }
 
 Status MemoryCopies::remove_all_but(const std::vector<Shard>& shards) {

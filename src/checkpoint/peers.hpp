@@ -5,8 +5,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.hpp"
@@ -35,6 +37,11 @@ class Peers {
   // processes are then of no more use to each other.
   virtual Status pass(const Passage& passage) = 0;
 };
+
+// What the process of that rank says, with its name where it is one of several.
+std::string said_by(std::size_t rank, std::size_t ranks, std::string_view text);
+// Of texts that are empty where all went well: the first that is not (io).
+std::optional<Error> first_that_failed(const std::vector<std::string>& all);
 
 // One process: what it says is all there is.
 class NoPeers : public Peers {

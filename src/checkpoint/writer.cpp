@@ -46,10 +46,7 @@ Result<std::unique_ptr<CheckpointWriter>> CheckpointWriter::open(WriterOptions o
   ASSIGN_OR_RETURN(const std::vector<std::string> all,
                    peers.exchange(own.ok() ? "" : own.error().message));
   if (!own.ok()) return own.error();
-  for (std::size_t rank = 0; rank < all.size(); ++rank) {
-    if (all[rank].empty()) continue;
-    return Error{ErrorCode::io, fmt::format("rank {}: {}", rank, all[rank]), {}};
-  }
+  if (auto failed = first_that_failed(all)) return *std::move(failed);
   return std::unique_ptr<CheckpointWriter>(
       new CheckpointWriter(std::move(options), clock, storage, peers));
 }
@@ -169,8 +166,7 @@ Result<std::vector<Shard>> heard(const std::vector<std::string>& all) {
   for (std::size_t rank = 0; rank < all.size(); ++rank) {
     if (!all[rank].starts_with('+')) {
       const std::string why = all[rank].empty() ? "said nothing" : all[rank].substr(1);
-      return Error{
-          ErrorCode::io, all.size() == 1 ? why : fmt::format("rank {}: {}", rank, why), {}};
+      return Error{ErrorCode::io, said_by(rank, all.size(), why), {}};
     }
     ASSIGN_OR_RETURN(Shard shard, parse_shard(std::string_view(all[rank]).substr(1)));
     shards.push_back(std::move(shard));
