@@ -61,9 +61,8 @@ std::optional<Error> refused(const Texts& all) {
     const auto code =
         numbers_of<int>(text.substr(1, blank - 1), static_cast<int>(ErrorCode::busy) + 1);
     if (!code || code->size() != 1) return garbled();
-    const std::string message(text.substr(blank + 1));
     return Error{static_cast<ErrorCode>(code->front()),
-                 all.size() == 1 ? message : fmt::format("rank {}: {}", rank, message),
+                 said_by(rank, all.size(), text.substr(blank + 1)),
                  {}};
   }
   return std::nullopt;
@@ -174,7 +173,7 @@ class Together {
       if (transfer.from == peers_->rank()) RETURN_IF_ERROR(give(*opening, transfer, *peers_));
       if (transfer.to == peers_->rank()) RETURN_IF_ERROR(receive(*opening, transfer, *peers_));
     }
-    const Status opened = open_on_disk(*opening);
+    const Status opened = open_on_disk(*opening, offers.size());
     ASSIGN_OR_RETURN(
         const Texts verified,
         peers_->exchange(opened.ok() ? "+" + written_numbers(verified_) : refusal(opened.error())));
@@ -206,8 +205,8 @@ class Together {
   }
 
   // Who did not say what it reads opens all files, and verifies no more than its share of them.
-  Status open_on_disk(Opening& opening) {
-    const bool verifies = !options_->wanted.empty();
+  Status open_on_disk(Opening& opening, std::size_t ranks) {
+    const bool verifies = !options_->wanted.empty() || ranks == 1;
     for (const std::size_t file : opening.needed()) {
       if (opening.is_open(file)) {
         verified_.push_back(file);

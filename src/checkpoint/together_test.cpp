@@ -271,6 +271,16 @@ TEST_F(Together, what_nobody_reads_is_verified_too) {
   }
 }
 
+// One process that does not say what it reads opens all six files, each once, and verifies them.
+TEST_F(Together, a_process_alone_reads_each_file_once) {
+  (void)save(ranks, {10});
+  faulty_.maps_of_disk = 0;
+  EXPECT_TRUE(newest_good(faulty_, disk()).checkpoint.has_value());
+  EXPECT_EQ(faulty_.maps_of_disk, 6);
+  flip_byte(on_disk(5), 700);
+  EXPECT_FALSE(newest_good(faulty_, disk()).checkpoint.has_value());
+}
+
 // Another layout reads a little of many files: whole files would be too much to pass around.
 TEST_F(Together, passes_no_file_of_which_little_is_read) {
   (void)save(ranks, {10});
