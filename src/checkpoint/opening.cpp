@@ -10,10 +10,6 @@
 namespace celere::checkpoint {
 namespace {
 
-Error corrupt(const std::string& file, const std::string& what) {
-  return {ErrorCode::corrupt, fmt::format("{}: {}", file, what), {}};
-}
-
 Status check_piece(const StoredTensor& tensor, const Piece& piece, const SafetensorsFile& file,
                    const std::string& path) {
   const TensorInfo* info = file.find(piece.key);

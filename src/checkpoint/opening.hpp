@@ -68,7 +68,7 @@ class Opening {
   Checkpoint out_;
   std::string manifest_checksum_;
   std::vector<std::vector<PieceOf>> pieces_;  // of each file
-  std::vector<std::int64_t> wanted_bytes_;    // of each file; 0 where it is not needed
+  std::vector<std::int64_t> wanted_bytes_;    // of each file, where it said what it wants
   std::vector<std::size_t> needed_;
   std::vector<bool> is_bad_;  // a copy of the file in a memory
 };

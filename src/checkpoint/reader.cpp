@@ -10,10 +10,6 @@ namespace {
 
 constexpr int mistakes_max = 10;
 
-Error corrupt(const std::string& file, const std::string& what) {
-  return {ErrorCode::corrupt, fmt::format("{}: {}", file, what), {}};
-}
-
 }  // namespace
 
 std::vector<Committed> committed(const Storage& storage, const std::string& checkpoints) {

@@ -18,10 +18,6 @@ using nlohmann::json;
 constexpr std::size_t alignment = 64;
 constexpr const char* metadata_name = "__metadata__";
 
-Error corrupt(const std::string& file, const std::string& what) {
-  return {ErrorCode::corrupt, fmt::format("{}: {}", file, what), {}};
-}
-
 // Whole numbers that are not negative; nothing where one is something else.
 std::optional<std::vector<std::int64_t>> numbers_of(const json& list) {
   if (!list.is_array()) return std::nullopt;
@@ -157,6 +153,10 @@ Result<std::string> header_of(const std::vector<const TensorBytes*>& tensors,
 }
 
 }  // namespace
+
+Error corrupt(const std::string& file, const std::string& what) {
+  return {ErrorCode::corrupt, fmt::format("{}: {}", file, what), {}};
+}
 
 Result<SafetensorsHeader> parse_safetensors_header(std::span<const std::byte> start,
                                                    std::uint64_t file_size,

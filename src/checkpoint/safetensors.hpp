@@ -26,6 +26,9 @@ namespace celere::checkpoint {
 
 inline constexpr std::uint64_t header_bytes_max = 100'000'000;  // as other readers have it
 
+// The error of a file whose content is not what it should be.
+Error corrupt(const std::string& file, const std::string& what);
+
 struct TensorInfo {
   std::string name;
   DataType dtype = DataType::f32;
