@@ -6,26 +6,23 @@
 #include <cmath>
 
 #include "base/written_units.hpp"
+#include "cost/money.hpp"
 #include "layout/replicas.hpp"
-#include "life/causes.hpp"
+#include "life/builder_failures.hpp"
 #include "policy/settings.hpp"
 
 namespace celere::life {
 namespace {
-
-// Nobody published these for a cluster: they stand in the list of assumptions.
-constexpr Seconds repair_mean = 1_days;
-constexpr Seconds dead_repair_mean = 3_days;
-constexpr Seconds plan_time = 60_s;
 
 int nodes_of(std::int64_t gpus, int per_node) {
   return static_cast<int>((gpus + per_node - 1) / per_node);
 }
 
 Layout layout_of(const layout::Layout& layout, int per_node, Seconds step) {
-  Layout out{.nodes = nodes_of(layout.ranks(), per_node), .replicas = layout.dp, .step = step};
-  const bool no_node_is_of_two = layout::ranks_in_a_row(layout) % per_node == 0;
-  out.replicas_whole = layout::replicas_whole(layout) && no_node_is_of_two;
+  Layout out{.nodes = nodes_of(layout.ranks(), per_node), .replicas = layout.dp};
+  out.replicas_whole = layout::replicas_lost_alone(layout, per_node);
+  if (out.replicas_whole) out.row = static_cast<int>(layout::ranks_in_a_row(layout) / per_node);
+  out.step = step;
   return out;
 }
 
@@ -83,51 +80,56 @@ Status add_deliveries(Built& built, const plan::Plan& plan, int nodes) {
                       "the layout has {}",
                       cluster.name, scene.nodes(), scene.layouts.front().nodes));
     }
-    ASSIGN_OR_RETURN(scene.dead_on_arrival,
-                     cluster.failures.bad_at_delivery.needed_for("deliveries"));
-    scene.dead_repair = dead_repair_mean;
-    built.assumptions.push_back(
-        fmt::format("a node that is bad at delivery is repaired in {} on "
-                    "average (assumption)",
-                    written(dead_repair_mean)));
   }
   scene.powered = tranches_of(cluster.powered, built.start, cluster.gpus_per_node, nodes);
+  if (plan.run.late) {
+    scene.late_min = plan.run.late->low;
+    scene.late_max = plan.run.late->high;
+  }
   return Done{};
 }
 
 Status add_failures(Built& built, const plan::Plan& plan) {
-  const spec::FailureFacts& facts = plan.model->setting().cluster.failures;
+  const spec::Cluster& cluster = plan.model->setting().cluster;
   Scene& scene = built.scene;
-  ASSIGN_OR_RETURN(const PerSecond rate, facts.per_node.needed_for("failures"));
-  ASSIGN_OR_RETURN(const Seconds detect, facts.detect.needed_for("recovery"));
-  ASSIGN_OR_RETURN(scene.times.replace, facts.replace.needed_for("recovery"));
-  ASSIGN_OR_RETURN(scene.times.restart, facts.restart.needed_for("recovery"));
-  scene.times.first = scene.times.regroup = scene.times.restart;
-  scene.times.plan = plan_time;
-  scene.causes = llama3_causes(rate, {.detect = detect, .localise = {}, .repair = repair_mean});
-  if (facts.early_factor.known() && facts.early_time.known()) {
-    scene.early_factor = *facts.early_factor.value;
-    scene.early_time = *facts.early_time.value;
-  } else {
-    built.assumptions.push_back("young nodes fail as old ones: the cluster's entry does not say");
-  }
-  scene.check_every = plan.run.check_every;
+  FailureInputs inputs{.facts = cluster.failures, .cluster = cluster.name};
+  inputs.nodes = scene.layouts.front().nodes;
+  inputs.spares_are = plan.run.recovery.spares_are;
+  inputs.delivered = scene.tranches.back().at > Seconds{};
+  inputs.late_known = plan.run.late.has_value();
   auto& list = built.assumptions;
-  list.push_back(
-      "causes share the rate as in Llama 3 (arXiv 2407.21783, Table 5: counts), and a spare fails "
-      "like any other node (assumption)");
-  list.push_back(
-      fmt::format("a node is repaired in {} on average, exponentially (assumption: "
-                  "multiple hours to days, SemiAnalysis 2024-06-17)",
-                  written(repair_mean)));
+  if (cluster.storage.read.known()) {
+    inputs.load = plan.model->checkpoint_bytes() / *cluster.storage.read.value;
+  } else {
+    list.push_back("loading a checkpoint is within the restart: the storage's read is unknown");
+  }
+  RETURN_IF_ERROR(write_failures(scene, inputs));
+  built.knobs = failure_knobs(inputs);
+  const spec::Fact<PerSecond>& rate = cluster.failures.per_node;
+  built.uncertain.failures = {.low = rate.low / *rate.value, .high = rate.high / *rate.value};
+  scene.check_every = plan.run.check_every;
+  for (std::string& line : failure_assumptions(inputs)) list.push_back(std::move(line));
   list.push_back(fmt::format(
-      "detection includes to find whose it is, a restart includes loading, regrouping takes a "
-      "restart, another layout is found in {} (assumptions)",
-      written(plan_time)));
+      "detection includes to find whose it is; a restart includes loading ({} from the storage) "
+      "and regrouping takes a whole one (assumptions)",
+      written(inputs.load)));
+  if (!cluster.failures.early_factor.known() || !cluster.failures.early_time.known()) {
+    list.push_back("young nodes fail as old ones: the cluster's entry does not say");
+  }
   if (scene.check_every == 0) {
     list.push_back("silent corruption is not looked for: it costs no time, and stays");
   }
   return Done{};
+}
+
+// A replica's GPUs hold one checkpoint together, and each gets its part through its own port.
+Result<Seconds> load_from_memory(const plan::Plan& plan) {
+  const layout::Layout& layout = plan.answer.best.front().layout;
+  const spec::Tier& tier = plan.model->setting().cluster.tiers.back();
+  ASSIGN_OR_RETURN(const BytesPerSecond port, tier.bandwidth.needed_for("copies in memory"));
+  ASSIGN_OR_RETURN(const double share, tier.share.needed_for("copies in memory"));
+  const auto gpus = static_cast<double>(layout.ranks() / layout.dp);
+  return plan.model->checkpoint_bytes() / gpus / (share * port);
 }
 
 Status add_checkpoints(Scene& scene, const plan::Plan& plan) {
@@ -145,28 +147,86 @@ Status add_checkpoints(Scene& scene, const plan::Plan& plan) {
   out.memory_copy = plan.run.checkpoint.memory_copy;
   if (out.memory_copy) {
     out.background = {};  // it is safe with the neighbour
-    scene.times.load_memory = scene.times.load;
+    ASSIGN_OR_RETURN(const Seconds load, load_from_memory(plan));
+    scene.times.load_memory = min(load, scene.times.load);
   }
   const double every = best.checkpoint_every / scene.layouts.front().step;
   out.every = every < 1e12 ? std::max<Step>(1, std::llround(every)) : 0;
   return Done{};
 }
 
-// As cost/money.hpp has it, of one node.
+// All stand while the model is evaluated. Sequences are shared out over the replicas, and the
+// pipeline fills and drains as it does in a step.
+void add_evaluation(Scene& scene, const plan::Plan& plan) {
+  const plan::Outcome& best = plan.answer.best.front();
+  const auto replicas = std::int64_t{best.layout.dp} * best.layout.micro_batch;
+  const auto micro_batches = (plan.run.validation + replicas - 1) / replicas;
+  const int others = best.layout.pp - 1;
+  const double share = static_cast<double>(micro_batches + others) /
+                       static_cast<double>(best.step.micro_batches + others);
+  scene.evaluation.every = std::max<Step>(1, plan.run.validate_every.of(scene.steps));
+  scene.evaluation.takes = best.step.time * share / 3;
+}
+
+void add_slowdowns(Scene& scene, const spec::Run& run) {
+  for (const spec::SlowdownPlan& of : run.slowdowns) {
+    Slowdown slowdown{.name = of.name, .at = of.from, .lasts = of.lasts, .every = of.every};
+    slowdown.factor = of.factor;
+    slowdown.stops = of.stops;
+    scene.slowdowns.push_back(slowdown);
+  }
+}
+
+// Of one node, by cost/money.hpp; the energy of a machine that was bought is in its price.
 void add_charges(Built& built, const spec::Cluster& cluster) {
   Charges& out = built.scene.charges;
-  const double gpus = cluster.gpus_per_node;
-  if (cluster.power_per_gpu.known()) out.power = gpus * *cluster.power_per_gpu.value;
-  if (cluster.rent && cluster.rent->per_gpu.known()) {
-    out.price = gpus * *cluster.rent->per_gpu.value;
-  } else if (!cluster.rent && cluster.build && cluster.build->capital_per_gpu.known() &&
-             cluster.build->life.known() && cluster.build->energy.known()) {
-    out.price = gpus * (*cluster.build->capital_per_gpu.value / *cluster.build->life.value);
-    out.energy = *cluster.build->energy.value;
+  const Seconds second = Seconds::of(1);
+  if (const auto energy = cost::energy_of(cluster, cluster.gpus_per_node, second); energy.ok()) {
+    out.power = *energy / second;
   } else {
-    built.assumptions.push_back(
-        fmt::format("dollars are not known: clusters/{}.toml does not say a price", cluster.name));
+    built.assumptions.push_back("energy is not known: " + energy.error().message);
   }
+  if (const auto dollars = cost::dollars_of(cluster, cluster.gpus_per_node, second); dollars.ok()) {
+    out.price = *dollars / second;
+  } else {
+    built.assumptions.push_back("dollars are not known: " + dollars.error().message);
+  }
+}
+
+Knob spread_knob(const char* name, Spread spread, const std::string& source) {
+  return {.name = name,
+          .low = fmt::format("x {:.3g}", spread.low),
+          .is = "as predicted",
+          .high = fmt::format("x {:.3g}", spread.high),
+          .at_low = spread.low,
+          .at_is = 1,
+          .at_high = spread.high,
+          .source = source};
+}
+
+// What the plan itself is not sure of.
+void add_uncertain(Built& built, const plan::Plan& plan) {
+  built.uncertain.step = plan.step_spread;
+  built.uncertain.tokens = plan.tokens_spread;
+  const cost::Setting& setting = plan.model->setting();
+  Knob step = spread_knob("step time", plan.step_spread,
+                          "measured over predicted step times with this software: " +
+                              setting.stack.spread.low(setting.model.experts.has_value()).source);
+  step.grade = spec::name_of(spec::Grade::fitted);
+  step.put = [layouts = built.scene.layouts](Scene& scene, double factor) {
+    for (std::size_t i = 0; i < layouts.size(); ++i) {
+      scene.layouts[i].step = layouts[i].step * factor;
+    }
+  };
+  if (step.at_low < step.at_high) built.knobs.push_back(std::move(step));
+  if (!plan.run.critical_batch || !(plan.tokens_spread.low < plan.tokens_spread.high)) return;
+  Knob tokens = spread_knob("tokens", plan.tokens_spread,
+                            "the critical batch: " + plan.run.critical_batch->source);
+  tokens.grade = spec::name_of(plan.run.critical_batch->grade);
+  tokens.put = [steps = built.scene.steps](Scene& scene, double factor) {
+    scene.steps = std::max<Step>(1, std::llround(static_cast<double>(steps) * factor));
+  };
+  built.knobs.push_back(std::move(tokens));
 }
 
 }  // namespace
@@ -181,20 +241,23 @@ Result<Built> scene_of(const plan::Plan& plan, const BuildOptions& options) {
   Scene& scene = built.scene;
   scene.steps = static_cast<Step>(std::ceil(best.steps));
   scene.layouts = {layout_of(best.layout, per_node, best.working / best.steps)};
-  if (options.grows) add_smaller(scene, plan, per_node);
-  const int nodes = scene.layouts.front().nodes + nodes_of(best.spares, per_node);
   scene.recovery = policy::settings_of(plan.run);
-  scene.recovery.resizes = scene.recovery.resizes && options.grows;
+  scene.recovery.resizes = plan.run.recovery.resize && !options.waits_for_all;
+  if (scene.recovery.resizes) add_smaller(scene, plan, per_node);
+  const int nodes = scene.layouts.front().nodes + nodes_of(best.spares, per_node);
   if (plan.run.on_lost_replica == spec::LostReplica::go_on &&
       !scene.layouts.front().replicas_whole) {
     built.assumptions.push_back(
         "replicas of this layout cannot be lost alone (they share state or nodes): a failure rolls "
         "all of them back");
   }
-  RETURN_IF_ERROR(add_failures(built, plan));
   RETURN_IF_ERROR(add_deliveries(built, plan, nodes));
+  RETURN_IF_ERROR(add_failures(built, plan));
   RETURN_IF_ERROR(add_checkpoints(scene, plan));
+  add_evaluation(scene, plan);
+  add_slowdowns(scene, plan.run);
   add_charges(built, cluster);
+  add_uncertain(built, plan);
   RETURN_IF_ERROR(checked(scene));
   return built;
 }

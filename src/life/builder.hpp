@@ -1,11 +1,16 @@
 // From a plan to what its life is simulated from: the best layout and smaller ones of its kind, the
-// deliveries, failures, storage and prices of the cluster.
+// deliveries, failures, storage and prices of the cluster, what the run file says of recovery and
+// of what slows it down.
 //
-// What the catalogue does not say is an assumption that is listed by name: shares of the causes
-// (life/causes.hpp), repair times, what a change of the layout costs.
+// Every number is of the plan, the run file or the catalogue (the cluster's entry, and the set of
+// failures that it names); what nobody published is an assumption there, and listed. A checkpoint
+// is loaded at the storage's bandwidth by all together, each byte once, or from a neighbour's
+// memory at a GPU's port. An evaluation costs a third (the forward pass) of what its micro-batches
+// would in a step.
 //
 // Leaves out: a ramp of the batch (its steps take their mean time), layouts of another kind for
-// fewer nodes (only the number of replicas changes), and what a larger batch would cost there.
+// fewer nodes (only the number of replicas changes), what a larger batch would cost there, and that
+// nodes which were delivered before the start are older than it.
 #pragma once
 
 #include <string>
@@ -20,8 +25,9 @@
 namespace celere::life {
 
 struct BuildOptions {
-  // Trains on what is there, in a layout with fewer replicas, and grows; else it waits for all.
-  bool grows = true;
+  // Never in a smaller layout, whatever the run file's [recovery] resize says: it begins when all
+  // nodes of its layout are there, and waits where too few are left.
+  bool waits_for_all = false;
 };
 
 struct Built {

@@ -51,7 +51,7 @@ on_lost_replica = "continue"
 TEST(Builder, deliveries_and_power_follow_the_entry) {
   const auto plan = planned("examples/next-grok-on-xai-100k.toml", "tp=8,pp=16,micro_batch=1");
   ASSERT_FALSE(plan->answer.best.empty());
-  const Result<Built> built = scene_of(*plan, {.grows = false});
+  const Result<Built> built = scene_of(*plan, {.waits_for_all = true});
   ASSERT_TRUE(built.ok()) << built.error().text();
   const Scene& scene = built->scene;
   const plan::Outcome& best = plan->answer.best.front();
@@ -79,7 +79,7 @@ TEST(Builder, deliveries_and_power_follow_the_entry) {
 TEST(Builder, lives_last_about_as_long_as_the_plan_says) {
   const auto plan = planned("examples/next-grok-on-oracle-24k.toml", "tp=8,pp=16,micro_batch=1");
   ASSERT_FALSE(plan->answer.best.empty());
-  const Built built = *scene_of(*plan, {.grows = false});
+  const Built built = *scene_of(*plan, {.waits_for_all = true});
   ThreadPool pool;
   const Summary summary =
       summary_of(built.scene, live_many(built.scene, {.seed = 2, .replicas = 8}, pool));

@@ -1,49 +1,94 @@
 #include "life/causes.hpp"
 
+#include <cmath>
+
+#include "base/check.hpp"
+#include "spec/catalog.hpp"
+
 namespace celere::life {
 namespace {
 
-struct Row {
-  const char* name;
-  Effect effect;
-  int count;
-};
-constexpr Row rows[] = {
-    {"GPU", Effect::lost, 148},
-    {"GPU memory (HBM)", Effect::lost, 72},
-    {"software", Effect::crash, 54},
-    {"network switch or cable", Effect::hang, 35},
-    {"host maintenance", Effect::lost, 32},
-    {"GPU memory (SRAM)", Effect::lost, 19},
-    {"GPU system processor", Effect::lost, 17},
-    {"NIC", Effect::lost, 7},
-    {"watchdog", Effect::hang, 7},
-    {"silent corruption", Effect::silent, 6},
-    {"GPU temperature", Effect::lost, 6},
-    {"SSD", Effect::lost, 3},
-    {"power supply", Effect::lost, 3},
-    {"chassis", Effect::lost, 2},
-    {"IO board", Effect::lost, 2},
-    {"dependency", Effect::crash, 2},
-    {"CPU", Effect::lost, 2},
-    {"host memory", Effect::lost, 2},
-};
+Effect effect_of(spec::FailureEffect effect) {
+  switch (effect) {
+    case spec::FailureEffect::crash:
+      return Effect::crash;
+    case spec::FailureEffect::lost:
+      return Effect::lost;
+    case spec::FailureEffect::hang:
+      return Effect::hang;
+    case spec::FailureEffect::slow:
+      return Effect::slow;
+    case spec::FailureEffect::silent:
+      return Effect::silent;
+    case spec::FailureEffect::nan:
+      return Effect::nan;
+    case spec::FailureEffect::spike:
+      return Effect::spike;
+    case spec::FailureEffect::preempt:
+      return Effect::preempt;
+  }
+  CHECK(false);
+}
+
+// Leaves `to` as it is where the fact is absent.
+template <typename T, typename To>
+Status put(To& to, const std::optional<spec::Fact<T>>& fact) {
+  if (!fact) return Done{};
+  ASSIGN_OR_RETURN(const T value, fact->needed_for("what fails"));
+  to = static_cast<To>(value);
+  return Done{};
+}
+
+Result<PerSecond> rate_of(const spec::FailureCause& of, PerSecond shared, double weights,
+                          const Cause& cause, int nodes) {
+  if (of.weight) {
+    ASSIGN_OR_RETURN(const double weight, of.weight->needed_for("what fails"));
+    return shared * (weight / weights);
+  }
+  PerSecond rate;
+  RETURN_IF_ERROR(put(rate, of.per_node));
+  RETURN_IF_ERROR(put(rate, of.per_group));
+  RETURN_IF_ERROR(put(rate, of.per_training));
+  if (of.per_group) return rate / cause.group;
+  if (of.per_training) return rate / nodes;
+  return rate;
+}
 
 }  // namespace
 
-std::vector<Cause> llama3_causes(PerSecond rate, const CauseTimes& times) {
-  int all = 0;
-  for (const Row& row : rows) all += row.count;
+Result<std::vector<Cause>> causes_of(const spec::FailureSet& set, PerSecond rate, int nodes,
+                                     const CauseTimes& times) {
+  double weights = 0;
+  for (const spec::FailureCause& of : set.causes) {
+    if (of.weight && of.weight->known()) weights += *of.weight->value;
+  }
   std::vector<Cause> out;
-  for (const Row& row : rows) {
-    Cause cause{.name = row.name, .effect = row.effect};
-    cause.rate = rate * (static_cast<double>(row.count) / all);
+  for (const spec::FailureCause& of : set.causes) {
+    Cause cause{.name = of.name, .effect = effect_of(of.effect)};
     cause.detect = times.detect;
     cause.localise = times.localise;
     cause.repair = times.repair;
+    RETURN_IF_ERROR(put(cause.group, of.group));
+    RETURN_IF_ERROR(put(cause.weibull, of.weibull));
+    RETURN_IF_ERROR(put(cause.span, of.span));
+    RETURN_IF_ERROR(put(cause.detect, of.detect));
+    RETURN_IF_ERROR(put(cause.repair, of.repair));
+    RETURN_IF_ERROR(put(cause.factor, of.factor));
+    RETURN_IF_ERROR(put(cause.lasts, of.lasts));
+    RETURN_IF_ERROR(put(cause.notice, of.notice));
+    ASSIGN_OR_RETURN(cause.rate, rate_of(of, rate, weights, cause, nodes));
     out.push_back(cause);
   }
   return out;
+}
+
+std::vector<Cause> llama3_causes(PerSecond rate, const CauseTimes& times) {
+  auto set = spec::parse_failure_set(spec::embedded_text("failures/default.toml"), "default");
+  CHECK(set.ok());
+  std::erase_if(set->causes, [](const spec::FailureCause& cause) { return !cause.weight; });
+  auto causes = causes_of(*set, rate, 1, times);
+  CHECK(causes.ok());
+  return *std::move(causes);
 }
 
 }  // namespace celere::life

@@ -1,14 +1,16 @@
-// What fails in a large training, as published once: the 419 unexpected interruptions of 54 days of
-// Llama 3 405B on 2,048 nodes [The Llama 3 Herd of Models, arXiv 2407.21783, Table 5; the counts,
-// which sum to 419, not the printed shares, which do not follow from them].
+// What fails in a large training, from a set of the catalogue (spec/failure_set.hpp) and the rate
+// at which a node of a cluster fails.
 //
-// A part that breaks takes its node away; software, watchdogs and the network leave it as good as
-// before; silent corruption is found by the next check, if there is one.
+// Causes with a weight share that rate; the others come beside it, with rates of their own. A group
+// that falls at a rate r has r / group of a node; what strikes the whole training, its rate over
+// the nodes.
 #pragma once
 
 #include <vector>
 
+#include "base/result.hpp"
 #include "life/scene.hpp"
+#include "spec/failure_set.hpp"
 
 namespace celere::life {
 
@@ -18,7 +20,12 @@ struct CauseTimes {
   Seconds repair;  // of a node, the mean
 };
 
-// Together `rate` a node.
+// `rate`: of a node, of all that have a weight; `nodes`: that train. `times` are of those that say
+// nothing themselves. Errors: unknown_value, naming the entry and key.
+Result<std::vector<Cause>> causes_of(const spec::FailureSet& set, PerSecond rate, int nodes,
+                                     const CauseTimes& times);
+
+// Those of Llama 3 alone, as the default set has them: together `rate` a node.
 std::vector<Cause> llama3_causes(PerSecond rate, const CauseTimes& times);
 
 }  // namespace celere::life

@@ -76,6 +76,10 @@ Status checked(const Scene& scene) {
       return bad_input(fmt::format("{} replicas that can be lost alone share {} nodes unevenly",
                                    layout.replicas, layout.nodes));
     }
+    if (layout.row < 0 || (layout.row > 0 && layout.nodes % (layout.row * layout.replicas) != 0)) {
+      return bad_input(fmt::format("{} nodes are no rows of {} of each of {} replicas",
+                                   layout.nodes, layout.row, layout.replicas));
+    }
   }
   RETURN_IF_ERROR(checked(scene.tranches, "deliveries"));
   RETURN_IF_ERROR(checked(scene.powered, "power"));

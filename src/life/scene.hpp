@@ -119,9 +119,12 @@ struct Tranche {
 struct Layout {
   int nodes = 0;
   int replicas = 1;
-  // Each replica has nodes of its own, nodes / replicas side by side, and holds all weights and
-  // optimizer state: it can be lost alone.
+  // Each replica has nodes of its own and holds all weights and optimizer state: it can be lost
+  // alone.
   bool replicas_whole = false;
+  // Then so many nodes side by side are of one replica, row i of replica i mod replicas; 0: all of
+  // its nodes, nodes / replicas, are.
+  int row = 0;
   Seconds step = {};  // with all replicas; with fewer the same batch takes proportionally longer
 };
 

@@ -1,0 +1,253 @@
+#include "life/builder_failures.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "base/check.hpp"
+#include "base/written_units.hpp"
+#include "life/causes.hpp"
+
+namespace celere::life {
+namespace {
+
+template <typename T>
+Status put(T& to, const spec::Fact<T>& fact, const char* what) {
+  ASSIGN_OR_RETURN(to, fact.needed_for(what));
+  return Done{};
+}
+
+// `Inputs`: const or not.
+template <typename Inputs>
+auto& replace_fact(Inputs& inputs) {
+  auto& set = inputs.facts.set;
+  if (!inputs.spares_are) return inputs.facts.replace;
+  switch (*inputs.spares_are) {
+    case spec::SpareKind::hot:
+      return set.replace_hot;
+    case spec::SpareKind::warm:
+      return set.replace_warm;
+    case spec::SpareKind::cold:
+      return set.replace_cold;
+  }
+  CHECK(false);
+}
+
+Status write_times(Scene& scene, const FailureInputs& inputs) {
+  const spec::FailureSet& set = inputs.facts.set;
+  Times& times = scene.times;
+  RETURN_IF_ERROR(put(times.replace, replace_fact(inputs), "recovery"));
+  RETURN_IF_ERROR(put(times.restart, inputs.facts.restart, "recovery"));
+  times.first = times.regroup = times.restart;
+  times.load = inputs.load;
+  times.restart = max(times.restart - times.load, Seconds{});
+  RETURN_IF_ERROR(put(times.stop, set.stop, "recovery"));
+  RETURN_IF_ERROR(put(times.warm_up, set.warm_up, "recovery"));
+  RETURN_IF_ERROR(put(times.plan, set.plan, "recovery"));
+  return put(times.change, set.change, "recovery");
+}
+
+Status write_causes(Scene& scene, const FailureInputs& inputs) {
+  const spec::FailureSet& set = inputs.facts.set;
+  PerSecond rate;
+  CauseTimes times{};
+  RETURN_IF_ERROR(put(rate, inputs.facts.per_node, "failures"));
+  RETURN_IF_ERROR(put(times.detect, inputs.facts.detect, "recovery"));
+  RETURN_IF_ERROR(put(times.repair, set.repair, "repairs"));
+  ASSIGN_OR_RETURN(const std::vector<Cause> causes, causes_of(set, rate, inputs.nodes, times));
+  if (scene.causes.size() < causes.size()) scene.causes.resize(causes.size());
+  std::ranges::copy(causes, scene.causes.begin());
+  if (inputs.facts.early_factor.known() && inputs.facts.early_time.known()) {
+    scene.early_factor = *inputs.facts.early_factor.value;
+    scene.early_time = *inputs.facts.early_time.value;
+  }
+  RETURN_IF_ERROR(put(scene.idle_rate_share, set.idle_share, "failures of spares"));
+  RETURN_IF_ERROR(put(scene.lemon_share, set.lemon_nodes, "lemons"));
+  RETURN_IF_ERROR(put(scene.lemon_failures, set.lemon_failures, "lemons"));
+  RETURN_IF_ERROR(put(scene.misdiagnosis.share, set.misdiagnosed, "diagnosis"));
+  RETURN_IF_ERROR(put(scene.misdiagnosis.again, set.misdiagnosed_again, "diagnosis"));
+  RETURN_IF_ERROR(put(scene.flaps.rate, set.flaps, "flaps"));
+  return put(scene.flaps.stall, set.flap_stall, "flaps");
+}
+
+Status write_slowdowns(Scene& scene, const spec::FailureSet& set) {
+  if (scene.slowdowns.size() < set.slowdowns.size()) scene.slowdowns.resize(set.slowdowns.size());
+  for (std::size_t i = 0; i < set.slowdowns.size(); ++i) {
+    const spec::FailureSlowdown& of = set.slowdowns[i];
+    Slowdown& to = scene.slowdowns[i];
+    to = {.name = of.name, .at = of.from, .lasts = of.lasts, .every = of.every};
+    RETURN_IF_ERROR(put(to.factor, of.factor, "slowdowns"));
+  }
+  return Done{};
+}
+
+// ---- knobs ----
+
+std::string written(double number) { return fmt::format("{:.3g}", number); }
+template <int T, int D, int W, int K, int M, int E>
+std::string written(Quantity<T, D, W, K, M, E> amount) {
+  return celere::written(amount);
+}
+double base_of(double number) { return number; }
+template <int T, int D, int W, int K, int M, int E>
+double base_of(Quantity<T, D, W, K, M, E> amount) {
+  return amount.in_base();
+}
+void set_base(double& to, double value) { to = value; }
+template <int T, int D, int W, int K, int M, int E>
+void set_base(Quantity<T, D, W, K, M, E>& to, double value) {
+  to = Quantity<T, D, W, K, M, E>::of(value);
+}
+
+// The fact is found again in a copy of the inputs, in which another value is put.
+class Knobs {
+ public:
+  explicit Knobs(const FailureInputs& inputs) : inputs_(inputs) {}
+
+  template <typename Find>
+  void add(std::string name, const Find& find) {
+    FailureInputs inputs = inputs_;
+    const auto& fact = *find(inputs);
+    if (!fact.known() || !(fact.low < fact.high)) return;
+    Knob knob{.name = std::move(name),
+              .low = written(fact.low),
+              .is = written(*fact.value),
+              .high = written(fact.high),
+              .at_low = base_of(fact.low),
+              .at_is = base_of(*fact.value),
+              .at_high = base_of(fact.high),
+              .source = fact.source,
+              .grade = spec::name_of(fact.grade)};
+    knob.put = [inputs, find](Scene& scene, double value) {
+      FailureInputs other = inputs;
+      set_base(*find(other)->value, value);
+      CHECK(write_failures(scene, other).ok());
+    };
+    knobs_.push_back(std::move(knob));
+  }
+  template <typename T>
+  void add(std::string name, spec::Fact<T> spec::FailureFacts::* fact) {
+    add(std::move(name), [fact](FailureInputs& inputs) { return &(inputs.facts.*fact); });
+  }
+  template <typename T>
+  void add(std::string name, spec::Fact<T> spec::FailureSet::* fact) {
+    add(std::move(name), [fact](FailureInputs& inputs) { return &(inputs.facts.set.*fact); });
+  }
+  template <typename T>
+  void add(std::string name, std::size_t cause,
+           std::optional<spec::Fact<T>> spec::FailureCause::* fact) {
+    if (!(inputs_.facts.set.causes[cause].*fact)) return;
+    add(std::move(name),
+        [cause, fact](FailureInputs& inputs) { return &*(inputs.facts.set.causes[cause].*fact); });
+  }
+
+  std::vector<Knob> take() { return std::move(knobs_); }
+
+ private:
+  const FailureInputs& inputs_;
+  std::vector<Knob> knobs_;
+};
+
+void add_causes(Knobs& knobs, const std::vector<spec::FailureCause>& causes) {
+  using Cause = spec::FailureCause;
+  for (std::size_t i = 0; i < causes.size(); ++i) {
+    const std::string& name = causes[i].name;
+    knobs.add(name + ", share", i, &Cause::weight);
+    for (const auto rate : {&Cause::per_node, &Cause::per_group, &Cause::per_training}) {
+      knobs.add(name + ", rate", i, rate);
+    }
+    knobs.add(name + ", nodes that fall together", i, &Cause::group);
+    knobs.add(name + ", shape of its hazard", i, &Cause::weibull);
+    knobs.add(name + ", detection", i, &Cause::detect);
+    knobs.add(name + ", repair", i, &Cause::repair);
+    knobs.add(name + ", factor", i, &Cause::factor);
+    knobs.add(name + ", lasts", i, &Cause::lasts);
+    knobs.add(name + ", notice", i, &Cause::notice);
+  }
+}
+
+template <typename T>
+void name_assumption(std::set<std::string>& out, const spec::Fact<T>& fact) {
+  if (fact.grade == spec::Grade::assumption) out.insert(fact.source);
+}
+
+}  // namespace
+
+Status write_failures(Scene& scene, const FailureInputs& inputs) {
+  RETURN_IF_ERROR(write_times(scene, inputs));
+  RETURN_IF_ERROR(write_causes(scene, inputs));
+  RETURN_IF_ERROR(write_slowdowns(scene, inputs.facts.set));
+  if (!inputs.delivered) return Done{};
+  RETURN_IF_ERROR(put(scene.dead_on_arrival, inputs.facts.bad_at_delivery, "deliveries"));
+  RETURN_IF_ERROR(put(scene.dead_repair, inputs.facts.set.repair_at_delivery, "deliveries"));
+  if (inputs.late_known) return Done{};
+  RETURN_IF_ERROR(put(scene.late_min, inputs.facts.set.late, "deliveries"));
+  scene.late_max = scene.late_min;
+  return Done{};
+}
+
+std::vector<Knob> failure_knobs(const FailureInputs& inputs) {
+  using Facts = spec::FailureFacts;
+  using Set = spec::FailureSet;
+  Knobs knobs(inputs);
+  knobs.add("failures of a node", &Facts::per_node);
+  knobs.add("failures of young nodes, factor", &Facts::early_factor);
+  knobs.add("detection", &Facts::detect);
+  knobs.add("replacing a node", [](FailureInputs& of) { return &replace_fact(of); });
+  knobs.add("restart", &Facts::restart);
+  knobs.add("repair of a node", &Set::repair);
+  if (inputs.delivered) {
+    knobs.add("nodes that come broken", &Facts::bad_at_delivery);
+    knobs.add("repair of a node that came broken", &Set::repair_at_delivery);
+    if (!inputs.late_known) knobs.add("deliveries are late by", &Set::late);
+  }
+  knobs.add("failures of spares, share", &Set::idle_share);
+  knobs.add("nodes that are lemons", &Set::lemon_nodes);
+  knobs.add("failures of lemons, share", &Set::lemon_failures);
+  knobs.add("wrong diagnoses, share", &Set::misdiagnosed);
+  knobs.add("after a wrong diagnosis, again in", &Set::misdiagnosed_again);
+  knobs.add("flaps of a node's links", &Set::flaps);
+  knobs.add("a flap stalls", &Set::flap_stall);
+  knobs.add("stopping", &Set::stop);
+  knobs.add("warming up", &Set::warm_up);
+  knobs.add("finding another layout", &Set::plan);
+  knobs.add("change to another layout", &Set::change);
+  add_causes(knobs, inputs.facts.set.causes);
+  for (std::size_t i = 0; i < inputs.facts.set.slowdowns.size(); ++i) {
+    knobs.add(inputs.facts.set.slowdowns[i].name + ", factor",
+              [i](FailureInputs& of) { return &of.facts.set.slowdowns[i].factor; });
+  }
+  return knobs.take();
+}
+
+std::vector<std::string> failure_assumptions(const FailureInputs& inputs) {
+  const spec::FailureSet& set = inputs.facts.set;
+  std::set<std::string> sources;
+  for (const auto fact : {&spec::FailureSet::repair, &spec::FailureSet::misdiagnosed_again,
+                          &spec::FailureSet::flap_stall, &spec::FailureSet::plan,
+                          &spec::FailureSet::change, &spec::FailureSet::stop}) {
+    name_assumption(sources, set.*fact);
+  }
+  for (const auto fact : {&spec::FailureSet::idle_share, &spec::FailureSet::lemon_failures,
+                          &spec::FailureSet::misdiagnosed}) {
+    name_assumption(sources, set.*fact);
+  }
+  name_assumption(sources, set.flaps);
+  if (inputs.delivered) {
+    name_assumption(sources, set.repair_at_delivery);
+    if (!inputs.late_known) name_assumption(sources, set.late);
+  }
+  for (const spec::FailureCause& cause : set.causes) {
+    for (const auto rate : {&cause.per_node, &cause.per_group, &cause.per_training}) {
+      if (*rate) name_assumption(sources, **rate);
+    }
+  }
+  std::vector<std::string> out = {
+      fmt::format("causes share the rate of clusters/{}.toml as failures/{}.toml has it: {}",
+                  inputs.cluster, set.name, set.title)};
+  out.insert(out.end(), sources.begin(), sources.end());
+  return out;
+}
+
+}  // namespace celere::life
