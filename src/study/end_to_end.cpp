@@ -1,0 +1,147 @@
+#include "study/end_to_end.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "cost/goodput.hpp"
+#include "study/row_place.hpp"
+#include "study/row_software.hpp"
+
+namespace celere::study {
+namespace {
+
+template <typename T>
+Result<T> entry(const std::map<std::string, T>& entries, const std::string& name) {
+  const auto found = entries.find(name);
+  if (found == entries.end()) {
+    return Error{ErrorCode::not_found, fmt::format("the catalogue has no \"{}\"", name), {}};
+  }
+  return found->second;
+}
+
+// The useful share with the cluster's failures and the best interval between checkpoints.
+Result<double> goodput_of(const cost::StepModel& model, const layout::Layout& layout,
+                          Seconds working) {
+  const spec::Cluster& cluster = model.setting().cluster;
+  const spec::FailureFacts& facts = cluster.failures;
+  const std::string what = "goodput";
+  ASSIGN_OR_RETURN(const PerSecond rate, facts.per_node.needed_for(what));
+  ASSIGN_OR_RETURN(const Seconds detect, facts.detect.needed_for(what));
+  ASSIGN_OR_RETURN(const Seconds replace, facts.replace.needed_for(what));
+  ASSIGN_OR_RETURN(const Seconds restart, facts.restart.needed_for(what));
+  ASSIGN_OR_RETURN(const Seconds blocking, cluster.storage.blocking.needed_for(what));
+  ASSIGN_OR_RETURN(const BytesPerSecond write, cluster.storage.write.needed_for(what));
+  double factor = 1;  // young machines fail more often
+  if (facts.early_factor.known() && facts.early_time.known() && working > Seconds{}) {
+    const double early = std::min(1.0, *facts.early_time.value / working);
+    factor = early * *facts.early_factor.value + (1 - early);
+  }
+  const double nodes =
+      std::ceil(static_cast<double>(layout.ranks()) / static_cast<double>(cluster.gpus_per_node));
+  const cost::FailureModel failures{.rate = nodes * factor * rate,
+                                    .restart = detect + replace + restart,
+                                    .blocking = blocking,
+                                    .least_interval = model.checkpoint_bytes() / write};
+  return cost::useful_share(failures, cost::best_interval(failures));
+}
+
+}  // namespace
+
+Result<WholeRunPredictor> WholeRunPredictor::of(const spec::Catalog& catalog,
+                                                WholeNumbers numbers) {
+  using spec::Kind;
+  WholeRunPredictor out;
+  out.numbers_ = std::move(numbers);
+  for (const std::string& name : catalog.names(Kind::model)) {
+    ASSIGN_OR_RETURN(spec::Model model, catalog.model(name));
+    if (model.unknown.empty()) out.models_.push_back(std::move(model));
+  }
+  for (const std::string& name : catalog.names(Kind::chip)) {
+    ASSIGN_OR_RETURN(out.chips_[name], catalog.chip(name));
+  }
+  for (const std::string& name : catalog.names(Kind::cluster)) {
+    ASSIGN_OR_RETURN(out.clusters_[name], catalog.cluster(name));
+  }
+  for (const std::string& name : catalog.names(Kind::stack)) {
+    ASSIGN_OR_RETURN(out.stacks_[name], catalog.stack(name));
+  }
+  return out;
+}
+
+Result<cost::Setting> WholeRunPredictor::setting_of(const WholeInputs& inputs,
+                                                    WholeShape& shape) const {
+  cost::Setting setting;
+  ASSIGN_OR_RETURN(const RowPlace place, place_of(shape.run));
+  ASSIGN_OR_RETURN(setting.chip, entry(chips_, place.chip));
+  ASSIGN_OR_RETURN(setting.cluster, entry(clusters_, place.cluster));
+  const std::string stack = inputs.mlperf() ? stack_name_of(shape.run) : setting.cluster.stack;
+  ASSIGN_OR_RETURN(setting.stack, entry(stacks_, stack));
+  ASSIGN_OR_RETURN(setting.precision, precision_of(shape.run));
+  setting.model = std::move(shape.model);
+  setting.sequence = *shape.run.sequence;
+  setting.gpus = *shape.run.gpus;
+  make_room(setting.cluster, setting.gpus);
+  return setting;
+}
+
+// What is beside the steps; the interval.
+Result<Spread> WholeRunPredictor::set_practice(WholePrediction& out, const WholeInputs& inputs,
+                                               const cost::StepModel& model,
+                                               Seconds working) const {
+  const std::string what = "the time of a whole training";
+  if (inputs.mlperf()) {
+    ASSIGN_OR_RETURN(const double others, numbers_.mlperf_others.needed_for(what));
+    out.practice = 1 + others;
+    return raised(numbers_.mlperf, inputs.global_batch ? 1 : numbers_.assumed_batch);
+  }
+  ASSIGN_OR_RETURN(out.goodput, goodput_of(model, out.layout.layout, working));
+  ASSIGN_OR_RETURN(const double exponent, numbers_.exponent.needed_for(what));
+  if (model.setting().stack.fused_attention) {
+    const double active = inputs.active.value_or(*inputs.parameters);
+    out.beyond = beyond_chinchilla(inputs.tokens->in_base() / active);
+  }
+  out.practice = std::exp(exponent * out.beyond);
+  return numbers_.trainings;
+}
+
+Result<WholePrediction> WholeRunPredictor::predict(const WholeInputs& inputs) const {
+  ASSIGN_OR_RETURN(WholeShape shape, shape_of_whole(inputs, models_));
+  ASSIGN_OR_RETURN(cost::Setting setting, setting_of(inputs, shape));
+  ASSIGN_OR_RETURN(const std::unique_ptr<cost::StepModel> model,
+                   cost::StepModel::of(std::move(setting)));
+  const std::int64_t gpus = *shape.run.gpus;
+  const std::int64_t batch = *shape.run.global_batch;
+  const std::optional<UsualLayout> layout =
+      usual_layout(*model, gpus, {.sequences = batch, .fixed = shape.known_batch});
+  if (!layout) {
+    return Error{ErrorCode::unsupported,
+                 fmt::format("no usual layout of {} GPUs is legal with {} sequences", gpus, batch),
+                 {}};
+  }
+  WholePrediction out;
+  out.layout = *layout;
+  out.gpus = gpus;
+  out.step = layout->step.time;
+  const std::int64_t trained = shape.known_batch ? batch : layout->global_batch;
+  out.steps = inputs.tokens->in_base() /
+              (static_cast<double>(*shape.run.sequence) * static_cast<double>(trained));
+  const Evaluations evaluations = evaluations_of(inputs);
+  if (evaluations.every > 0) out.evaluation_share = evaluations.sequences / evaluations.every / 3;
+  const Seconds working = out.steps * out.step * (1 + out.evaluation_share);
+  ASSIGN_OR_RETURN(const Spread spread, set_practice(out, inputs, *model, working));
+  out.gpu_time =
+      spread_around(static_cast<double>(gpus) * working / out.goodput * out.practice, spread);
+  out.mfu = model->mfu(layout->layout, layout->global_batch, out.step);
+  const cost::Setting& of = model->setting();
+  out.model = of.model.name;
+  out.chip = of.chip.name;
+  out.cluster = of.cluster.name;
+  out.stack = of.stack.name;
+  out.precision = of.precision;
+  out.assumed = std::move(shape.assumed);
+  return out;
+}
+
+}  // namespace celere::study
