@@ -105,6 +105,7 @@ void FaultMaker::tell(Supervisor& supervisor, const spec::DueFault& due, const c
       {"what", spec::told(due, fault)},
       {"number", due.number},
       {"step", step_},
+      {"wall_ns", supervisor.world().clock.wall().nanoseconds},
       {"given", fmt::format("{}", fmt::join(schedule_.given(), ","))}};
   if (due.rank) fields.emplace_back("rank", std::int64_t{*due.rank});
   std::optional<int> node = due.node;
