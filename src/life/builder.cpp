@@ -238,6 +238,7 @@ Result<Built> scene_of(const plan::Plan& plan, const BuildOptions& options) {
   const int per_node = cluster.gpus_per_node;
   Built built;
   built.assumptions = plan.assumptions;
+  built.gpus_per_node = per_node;
   Scene& scene = built.scene;
   scene.steps = static_cast<Step>(std::ceil(best.steps));
   scene.layouts = {layout_of(best.layout, per_node, best.working / best.steps)};

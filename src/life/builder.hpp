@@ -33,6 +33,7 @@ struct BuildOptions {
 struct Built {
   Scene scene;
   std::optional<Date> start;  // time 0, where dates are known
+  int gpus_per_node = 1;
   Uncertain uncertain;
   std::vector<Knob> knobs;  // the assumptions that have an interval
   std::vector<std::string> assumptions;

@@ -68,6 +68,7 @@ Result<std::vector<Cause>> causes_of(const spec::FailureSet& set, PerSecond rate
     cause.detect = times.detect;
     cause.localise = times.localise;
     cause.repair = times.repair;
+    cause.of_parts = !of.per_group && !of.per_training && cause.effect != Effect::preempt;
     RETURN_IF_ERROR(put(cause.group, of.group));
     RETURN_IF_ERROR(put(cause.weibull, of.weibull));
     RETURN_IF_ERROR(put(cause.span, of.span));

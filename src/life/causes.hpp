@@ -3,7 +3,7 @@
 //
 // Causes with a weight share that rate; the others come beside it, with rates of their own. A group
 // that falls at a rate r has r / group of a node; what strikes the whole training, its rate over
-// the nodes.
+// the nodes. All but these, and what is announced, are of parts (scene.hpp).
 #pragma once
 
 #include <vector>

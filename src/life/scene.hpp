@@ -57,6 +57,9 @@ struct Cause {
   PerSecond rate = {};  // of a node
   double weibull = 1;   // shape: below 1 the young fail more
   Seconds span = Seconds::of(365.0 * 86400);
+  // Of parts that wear in, and of which some nodes have worse ones: early_factor and lemons hold
+  // for it. What is planned, done on purpose, or of the whole training comes evenly.
+  bool of_parts = true;
   // lost, preempt: so many neighbours fall together (a rack, a pod). As the rate is of a node, a
   // whole group falls at `group` times it.
   int group = 1;
