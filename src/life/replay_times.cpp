@@ -1,0 +1,258 @@
+#include "life/replay_times.hpp"
+
+#include <algorithm>
+
+namespace celere::life {
+namespace {
+
+constexpr Step steps_measured = 10;  // at once: a supervisor looks each 20 ms
+
+using Samples = std::vector<Nanoseconds>;
+
+Seconds median(Samples samples) {
+  if (samples.empty()) return {};
+  const auto middle = samples.begin() + std::ssize(samples) / 2;
+  std::ranges::nth_element(samples, middle);
+  return seconds(std::max<Nanoseconds>(0, *middle));
+}
+
+struct Done {
+  Nanoseconds at = 0;
+  int generation = 0;
+  Step step = 0;
+};
+
+std::vector<Done> steps_of(const RunLog& log) {
+  std::vector<Done> out;
+  for (const LoggedEvent& one : log.told) {
+    const auto* it = std::get_if<policy::Trained>(&one.event);
+    if (it != nullptr) out.push_back({one.at, it->generation, it->step});
+  }
+  return out;
+}
+
+bool is_disturbed(const RunLog& log, const Done& from, const Done& to) {
+  return std::ranges::any_of(log.faults, [&](const LoggedFault& fault) {
+    if (fault.at >= from.at && fault.at <= to.at) return true;
+    if (fault.kind != "slow" || fault.at > to.at) return false;
+    const Step steps = fault.lasts_steps.value_or(0);
+    return fault.step + steps + steps_measured >= from.step ||
+           (fault.lasts && fault.at + nanoseconds(*fault.lasts) >= from.at);
+  });
+}
+
+}  // namespace
+
+void TimesMeasured::add_steps(const RunLog& log) {
+  std::map<int, int> replicas;  // of each generation
+  for (const Deed& deed : log.deeds) {
+    if (deed.replicas > 0) replicas[deed.generation] = deed.replicas;
+  }
+  const std::vector<Done> steps = steps_of(log);
+  const Done* from = nullptr;
+  for (const Done& to : steps) {
+    if (from == nullptr || from->generation != to.generation || to.step <= from->step) {
+      from = &to;
+      continue;
+    }
+    if (to.step - from->step < steps_measured) continue;
+    if (!is_disturbed(log, *from, to)) {
+      steps_[replicas[to.generation]].push_back((to.at - from->at) / (to.step - from->step));
+    }
+    from = &to;
+  }
+}
+
+namespace {
+
+// From each deed to the first event behind it that `ends` it; before the next deed of its kind.
+template <typename Ends>
+Samples until(const RunLog& log, const Deed& deed, const Ends& ends) {
+  for (const LoggedEvent& one : log.told) {
+    if (one.at >= deed.at && ends(one.event)) return {one.at - deed.at};
+  }
+  return {};
+}
+
+void append(Samples& to, const Samples& from) { to.insert(to.end(), from.begin(), from.end()); }
+
+// How far apart most of them are: some are made by a wish, or again.
+Samples apart(const std::vector<Step>& steps) {
+  Samples out;
+  for (std::size_t i = 1; i < steps.size(); ++i) {
+    if (steps[i] > steps[i - 1]) out.push_back(steps[i] - steps[i - 1]);
+  }
+  return out;
+}
+
+Step most(Samples samples) {
+  if (samples.empty()) return 0;
+  const auto middle = samples.begin() + std::ssize(samples) / 2;
+  std::ranges::nth_element(samples, middle);
+  return *middle;
+}
+
+}  // namespace
+
+void TimesMeasured::add_deeds(const RunLog& log) {
+  for (const Deed& deed : log.deeds) {
+    const auto ended = [&](const policy::Event& event) {
+      const auto* it = std::get_if<policy::GenerationEnded>(&event);
+      return it != nullptr && it->generation == deed.generation;
+    };
+    const auto stepped = [&](const policy::Event& event) {
+      const auto* it = std::get_if<policy::Trained>(&event);
+      return it != nullptr && it->generation == deed.generation;
+    };
+    if (deed.action == "stop") append(stops_, until(log, deed, ended));
+    if (deed.action == "start") append(starts_[deed.how], until(log, deed, stepped));
+    if (deed.action == "regroup") {
+      append(deed.how == "joins" ? joins_ : regroups_, until(log, deed, stepped));
+    }
+  }
+}
+
+void TimesMeasured::add_saves(const RunLog& log) {
+  std::vector<Step> saves, checks;
+  for (const LoggedEvent& one : log.told) {
+    if (const auto* it = std::get_if<policy::CheckpointCommitted>(&one.event)) {
+      saves.push_back(it->step);
+      const auto done = log.done_at(it->step);
+      // (Not of a step that was done again.)
+      const bool again = std::ranges::any_of(log.deeds, [&](const Deed& deed) {
+        return done && deed.action == "start" && deed.at >= *done && deed.at <= one.at;
+      });
+      if (done && one.at >= *done && !again) commits_.push_back(one.at - *done);
+    }
+    if (const auto* it = std::get_if<policy::CleanCheck>(&one.event)) checks.push_back(it->step);
+  }
+  append(saves_apart_, apart(saves));
+  append(checks_apart_, apart(checks));
+}
+
+void TimesMeasured::add_faults(const RunLog& log) {
+  for (const LoggedFault& fault : log.faults) {
+    const auto told = told_of(log, fault);
+    if (!told) continue;
+    const std::optional<Stand> stand = stand_of(log, fault);
+    noticed_[fault.kind].push_back(
+        std::max<Nanoseconds>(0, *told - (stand ? stand->at : fault.at)));
+    const bool leaves =
+        fault.kind == "kill_agent" || fault.kind == "lose_node" || fault.kind == "preempt";
+    if (!leaves) continue;
+    for (const LoggedEvent& one : log.told) {
+      const auto* joined = std::get_if<policy::NodeJoined>(&one.event);
+      if (joined == nullptr || one.at < *told || joined->node != fault.node) continue;
+      const Nanoseconds said = nanoseconds(fault.lasts.value_or(Seconds{}));
+      back_[fault.kind].push_back(one.at - fault.at - nanoseconds(fault.notice) - said);
+      break;
+    }
+  }
+}
+
+void TimesMeasured::add(const RunLog& log) {
+  replicas_ = std::max(replicas_, log.shape.replicas);
+  add_steps(log);
+  add_deeds(log);
+  add_saves(log);
+  add_faults(log);
+}
+
+MachineTimes TimesMeasured::times() const {
+  MachineTimes out;
+  for (const auto& [replicas, samples] : steps_) out.step[replicas] = median(samples);
+  // No stretch was long enough: then all steps are as nothing beside the rest.
+  if (out.step.empty()) out.step[replicas_] = Seconds::of(1e-3);
+  // A step is done a step after all are ready.
+  const auto ready = [&](const Samples& samples) {
+    return max(Seconds{}, median(samples) - out.step.rbegin()->second);
+  };
+  const auto starts = [&](const char* how) {
+    const auto found = starts_.find(how);
+    return found == starts_.end() ? Samples{} : found->second;
+  };
+  Samples elsewhere = starts("spare");
+  append(elsewhere, starts("elsewhere"));
+  Samples again = starts("in place");
+  if (again.empty()) again = elsewhere;
+  if (again.empty()) again = starts("first");
+  out.first = ready(starts("first"));
+  out.restart = ready(again);
+  if (!elsewhere.empty()) out.replace = max(Seconds{}, ready(elsewhere) - out.restart);
+  const Samples resized = starts("resized");
+  if (!resized.empty()) out.change = max(Seconds{}, ready(resized) - out.restart);
+  out.stop = median(stops_);
+  // One that joins is awaited longer; a life has one time for both.
+  out.regroup = ready(regroups_.empty() ? joins_ : regroups_);
+  out.commit = median(commits_);
+  out.save_every = most(saves_apart_);
+  out.check_every = most(checks_apart_);
+  for (const auto& [kind, samples] : noticed_) out.noticed[kind] = median(samples);
+  for (const auto& [kind, samples] : back_) out.back[kind] = median(samples);
+  return out;
+}
+
+std::optional<Nanoseconds> told_of(const RunLog& log, const LoggedFault& fault) {
+  const auto is_it = [&](const policy::Event& event) {
+    if (const auto* it = std::get_if<policy::WorkerExited>(&event)) {
+      return fault.kind == "kill_worker" && !it->done && !it->stopped && it->node == fault.node;
+    }
+    if (const auto* it = std::get_if<policy::NodeGone>(&event)) {
+      return (fault.kind == "kill_agent" || fault.kind == "lose_node") && it->node == fault.node;
+    }
+    if (const auto* it = std::get_if<policy::BadNumbers>(&event)) {
+      return (fault.kind == "nan" && it->kind == policy::Sick::not_finite) ||
+             (fault.kind == "flip_bit" && it->kind != policy::Sick::spike);
+    }
+    if (const auto* it = std::get_if<policy::Slow>(&event)) {
+      return fault.kind == "slow" && it->node == fault.node;
+    }
+    if (const auto* it = std::get_if<policy::Preemption>(&event)) {
+      return fault.kind == "preempt" && it->node == fault.node;
+    }
+    return std::holds_alternative<policy::Overdue>(event) && fault.kind == "hang";
+  };
+  for (const LoggedEvent& one : log.told) {
+    if (one.at < fault.at) continue;
+    // Behind another fault of its kind it is not known whose it is.
+    const auto spoils = [](const LoggedFault& it) {
+      return it.kind == "nan" || it.kind == "flip_bit";
+    };
+    const bool another = std::ranges::any_of(log.faults, [&](const LoggedFault& other) {
+      const bool alike = other.kind == fault.kind || (spoils(other) && spoils(fault));
+      return alike && other.at > fault.at && other.at < one.at;
+    });
+    if (another) return std::nullopt;
+    if (is_it(one.event)) return one.at;
+  }
+  return std::nullopt;
+}
+
+Step furthest(const RunLog& log, const Deed& deed) {
+  int next = deed.action == "regroup" ? deed.generation : 0;
+  for (const Deed& other : log.deeds) {
+    if (next == 0 && other.at >= deed.at && other.action == "start") next = other.generation;
+  }
+  Step step = 0;
+  for (const LoggedEvent& one : log.told) {
+    const auto* trained = std::get_if<policy::Trained>(&one.event);
+    if (trained == nullptr) continue;
+    if (next > 0 && trained->generation >= next) break;
+    step = std::max(step, trained->step);
+  }
+  return step;
+}
+
+std::optional<Stand> stand_of(const RunLog& log, const LoggedFault& fault) {
+  const auto told = told_of(log, fault);
+  const auto deed = std::ranges::find_if(log.deeds, [&](const Deed& it) {
+    return told && it.at == *told && (it.action == "stop" || it.action == "regroup");
+  });
+  if (deed == log.deeds.end()) return std::nullopt;
+  const Step step = furthest(log, *deed);
+  const auto at = log.done_at(step);
+  if (!at) return std::nullopt;
+  return Stand{step, std::max(*at, fault.at)};
+}
+
+}  // namespace celere::life
