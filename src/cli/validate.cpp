@@ -1,6 +1,7 @@
 #include <memory>
 
 #include "base/files.hpp"
+#include "cli/validate_whole.hpp"
 #include "cli/verbs.hpp"
 #include "report/validate_report.hpp"
 #include "study/bounds.hpp"
@@ -12,9 +13,11 @@ namespace {
 struct Flags {
   std::string runs_file, page;
   bool leave_one_out = false;
+  bool end_to_end = false;
 };
 
 int run_validate(const Flags& flags, const Common& common) {
+  if (flags.end_to_end) return validate_whole_trainings(flags.runs_file, common);
   const std::unique_ptr<Files> files = local_files();
   Result<study::PublishedRuns> runs = published_runs(*files, flags.runs_file);
   if (!runs.ok()) return complain(runs.error().text());
@@ -52,9 +55,14 @@ void add_validate(CLI::App& app, Common& common) {
   verb->add_option("--runs", flags->runs_file,
                    "rows in the format of catalog/published/README.md (default: those)");
   verb->add_flag("--json", common.json, "print JSON");
-  verb->add_option("--report", flags->page, "write all of it as one HTML page");
-  verb->add_flag("--leave-one-out", flags->leave_one_out,
-                 "refit without each source in turn, and predict it");
+  CLI::Option* page =
+      verb->add_option("--report", flags->page, "write all of it as one HTML page");
+  CLI::Option* one_out = verb->add_flag("--leave-one-out", flags->leave_one_out,
+                                        "refit without each source in turn, and predict it");
+  verb->add_flag("--end-to-end", flags->end_to_end,
+                 "whole trainings instead: GPU-hours from model, tokens, GPU and count")
+      ->excludes(page)
+      ->excludes(one_out);
   verb->callback([flags, &common] { common.exit_code = run_validate(*flags, common); });
 }
 

@@ -99,8 +99,7 @@ Result<Spread> WholeRunPredictor::set_practice(WholePrediction& out, const Whole
   ASSIGN_OR_RETURN(out.goodput, goodput_of(model, out.layout.layout, working));
   ASSIGN_OR_RETURN(const double exponent, numbers_.exponent.needed_for(what));
   if (model.setting().stack.fused_attention) {
-    const double active = inputs.active.value_or(*inputs.parameters);
-    out.beyond = beyond_chinchilla(inputs.tokens->in_base() / active);
+    out.beyond = beyond_chinchilla(inputs.tokens->in_base() / *inputs.parameters);
   }
   out.practice = std::exp(exponent * out.beyond);
   return numbers_.trainings;

@@ -77,12 +77,24 @@ class Chooser {
     for (const Chunks& chunks : chunks_of(one.pp, model_.setting().model.layers)) {
       one.vpp = chunks.vpp;
       one.partition = chunks.partition;
-      one.schedule = chunks.vpp > 1 ? layout::Schedule::interleaved : layout::Schedule::one_f_one_b;
-      for (const int micro_batch : micro_batches) {
-        one.micro_batch = micro_batch;
-        try_experts(one);
+      for (const layout::Schedule schedule : schedules_of(one)) {
+        one.schedule = schedule;
+        for (const int micro_batch : micro_batches) {
+          one.micro_batch = micro_batch;
+          try_experts(one);
+        }
       }
     }
+  }
+
+  std::vector<layout::Schedule> schedules_of(const Layout& one) const {
+    using layout::Schedule;
+    if (one.vpp > 1) return {Schedule::interleaved};
+    const std::vector<Schedule>& known = model_.setting().stack.schedules;
+    if (one.pp > 1 && std::count(known.begin(), known.end(), Schedule::dual_pipe) > 0) {
+      return {Schedule::one_f_one_b, Schedule::dual_pipe};
+    }
+    return {Schedule::one_f_one_b};
   }
 
   void try_experts(Layout one) {

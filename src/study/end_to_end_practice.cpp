@@ -13,6 +13,7 @@ namespace celere::study {
 namespace {
 
 constexpr double tokens_a_parameter = 20;
+constexpr double wider = 1.2;
 
 std::vector<PracticeRow> others_than(const std::vector<PracticeRow>& rows,
                                      const std::string& family) {
@@ -86,12 +87,16 @@ Spread middle_of(const std::vector<double>& residuals) {
           std::exp(std::max(0.0, quantile(residuals, 0.9)))};
 }
 
+Spread interval_of(const std::vector<PracticeRow>& rows) {
+  return raised(middle_of(left_out_residuals(rows)), wider);
+}
+
 double nested_coverage(const std::vector<PracticeRow>& rows) {
   if (rows.empty()) return 0;
   int inside = 0;
   for (const PracticeRow& row : rows) {
     const std::vector<PracticeRow> others = others_than(rows, row.family);
-    const Spread spread = middle_of(left_out_residuals(others));
+    const Spread spread = interval_of(others);
     const double ratio = std::exp(row.residual - fitted_exponent(others) * row.x);
     inside += spread.low <= ratio && ratio <= spread.high ? 1 : 0;
   }

@@ -1,7 +1,7 @@
 // What whole trainings take beside their steps, failures and evaluations, as
 // catalog/fit/end_to_end.toml says it, and how it was found.
 //
-//   practice = (tokens / active parameters / 20)^exponent     above 20 tokens a parameter, else 1
+//   practice = (tokens / parameters / 20)^exponent     above 20 tokens a parameter, else 1
 //
 // GPU-hours of model cards hold more than one undisturbed training with a tuned recipe: context
 // extension and annealing, restarts by hand, trials, the small batch of a small model on many GPUs.
@@ -59,6 +59,9 @@ std::vector<double> left_out_residuals(const std::vector<PracticeRow>& rows);
 
 // Of ln(measured / predicted): the middle 80 %; 1 is always inside.
 Spread middle_of(const std::vector<double>& residuals);
+
+// The interval that these rows give.
+Spread interval_of(const std::vector<PracticeRow>& rows);
 
 // The share of rows inside intervals that their own family had no part in.
 double nested_coverage(const std::vector<PracticeRow>& rows);

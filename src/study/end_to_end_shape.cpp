@@ -117,7 +117,7 @@ RunInputs expert_shape(double parameters, double active) {
   const double of_one =
       3.0 * static_cast<double>(*run.hidden) * width * static_cast<double>(*run.layers);
   const double others = active - k * of_one;
-  run.experts = std::max<std::int64_t>(k, rounded((parameters - others) / of_one, 8));
+  run.experts = std::max<std::int64_t>(k, rounded((parameters - others) / of_one, k == 2 ? 4 : 8));
   run.ffn = std::nullopt;
   run.shared_experts = 0;
   return run;

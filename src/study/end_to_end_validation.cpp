@@ -55,7 +55,7 @@ void leave_out(WholeValidation& out) {
   std::vector<double> errors;
   for (const double residual : residuals) errors.push_back(std::abs(std::expm1(-residual)));
   out.left_out_median = quantile(errors, 0.5);
-  out.left_out_spread = middle_of(residuals);
+  out.left_out_spread = interval_of(rows);
   out.left_out_inside = nested_coverage(rows);
 }
 
