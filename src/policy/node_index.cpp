@@ -8,16 +8,16 @@ namespace celere::policy {
 // In blocks, which the machine compares at once: mostly one place of thousands differs.
 std::vector<std::size_t> differing(const std::vector<Node>& one, const std::vector<Node>& other) {
   constexpr std::size_t block = 64;
-  const bool alike = one.size() == other.size();
-  const std::size_t count = std::max(one.size(), other.size());
+  const std::size_t common = std::min(one.size(), other.size());
   std::vector<std::size_t> out;
-  for (std::size_t begin = 0; begin < count; begin += block) {
-    const std::size_t end = std::min(begin + block, count);
-    if (alike && std::equal(one.data() + begin, one.data() + end, other.data() + begin)) continue;
+  for (std::size_t begin = 0; begin < common; begin += block) {
+    const std::size_t end = std::min(begin + block, common);
+    if (std::equal(one.data() + begin, one.data() + end, other.data() + begin)) continue;
     for (std::size_t i = begin; i < end; ++i) {
-      if (!alike || one[i] != other[i]) out.push_back(i);
+      if (one[i] != other[i]) out.push_back(i);
     }
   }
+  for (std::size_t i = common; i < std::max(one.size(), other.size()); ++i) out.push_back(i);
   return out;
 }
 
@@ -75,15 +75,24 @@ void NodeIndex::set_slots(Memory& memory, const std::vector<Node>& slots,
                           const std::vector<std::size_t>& places) {
   settle(memory);
   const std::vector<Node>& old = memory.slots;
+  constexpr int left = -2;
   for (const std::size_t i : places) {
-    if (i >= old.size()) break;
-    entries_[old[i]].slot = -1;
-    changed(old[i]);
+    if (i < old.size()) entries_[old[i]].slot = left;
   }
   for (const std::size_t i : places) {
     if (i >= slots.size()) break;
-    entries_[slots[i]].slot = static_cast<int>(i);
-    changed(slots[i]);
+    Entry& entry = entries_[slots[i]];
+    // One that only moves, as all behind a lost replica do, counts as before.
+    const bool moves = entry.slot == left && !entry.odd;
+    entry.slot = static_cast<int>(i);
+    if (!moves) changed(slots[i]);
+  }
+  for (const std::size_t i : places) {
+    if (i >= old.size()) break;
+    Entry& entry = entries_[old[i]];
+    if (entry.slot != left) continue;
+    entry.slot = -1;
+    changed(old[i]);
   }
   memory.slots.resize(slots.size());
   for (const std::size_t i : places) {

@@ -12,7 +12,7 @@
 
 namespace celere::policy {
 
-// Where two lists of nodes differ, ascending; all places of both where they are of two lengths.
+// Where two lists of nodes differ, ascending; so does every place that only one of them has.
 std::vector<std::size_t> differing(const std::vector<Node>& one, const std::vector<Node>& other);
 
 class NodeIndex {
