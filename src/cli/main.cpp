@@ -56,6 +56,8 @@ int main(int argc, char** argv) {
   app.add_option("--catalog", common.catalog_folders, "look for entries in this folder first");
   add_catalog(app, common);
   add_plan(app, common);
+  add_simulate(app, common);
+  add_compare(app, common);
   add_validate(app, common);
   add_fit(app, common);
   add_calibrate(app, common);

@@ -9,6 +9,22 @@ std::optional<Date> Forecast::day(Seconds time) const {
   return later(*built.start, time / 1_days);
 }
 
+Seconds End::time_of(double share) const {
+  CHECK(done && share > 0 && reached.size() == milestones);
+  const auto at = [&](std::size_t shares) {
+    return shares == 0 ? Seconds{} : seconds(reached[shares - 1]);
+  };
+  const Seconds last_save = time - at(milestones);
+  if (share > 1) {
+    const std::size_t before = milestones - milestones / 8;
+    return time + (share - 1) * 8 * (at(milestones) - at(before));
+  }
+  const double place = share * milestones;
+  const auto below = std::min(static_cast<std::size_t>(place), std::size_t{milestones - 1});
+  const double rest = place - static_cast<double>(below);
+  return at(below) + rest * (at(below + 1) - at(below)) + last_save;
+}
+
 Forecast forecast_of(Built built, const ForecastOptions& options, ThreadPool& threads) {
   CHECK(options.replicas >= 1);
   CHECK(options.told >= 0 && options.told < options.replicas);
@@ -27,7 +43,8 @@ Forecast forecast_of(Built built, const ForecastOptions& options, ThreadPool& th
                         .done = life.done,
                         .ettr = life.ettr(),
                         .dollars = life.dollars,
-                        .energy = life.energy});
+                        .energy = life.energy,
+                        .reached = life.reached});
   }
   out.summary = summary_of(scene, lives);
   const auto told = static_cast<std::uint64_t>(options.told);

@@ -38,6 +38,12 @@ struct End {
   double ettr = 0;
   std::optional<Dollars> dollars = {};
   std::optional<Joules> energy = {};
+  // When each of `milestones` equal shares of its steps was first done; as far as it came.
+  std::vector<Nanoseconds> reached = {};
+
+  // When so many times its steps are done and saved: between milestones evenly, beyond the last at
+  // the pace of its last eighth. REQUIRES: done, share > 0.
+  Seconds time_of(double share) const;
 };
 
 struct Forecast {

@@ -6,8 +6,12 @@
 // is lived in the same world (life/world.hpp): what makes steps longer or tokens more than
 // predicted does so for all of them.
 //
-// Leaves out: what the clusters would be used for otherwise, and money that is spent before the end
-// is dearer than money spent at it.
+// Where the answer flips is read from the same lives: how long a training of fewer tokens takes is
+// when that share of its steps was first done, one of more goes on at the pace of its last steps; a
+// cluster whose deliveries all come later ends as much later; dollars are in proportion to a price.
+//
+// Leaves out: what a layout or batch for other numbers of tokens would gain, what the clusters
+// would be used for otherwise, and that money spent early is dearer than money spent late.
 #pragma once
 
 #include <memory>
@@ -26,41 +30,43 @@
 namespace celere::study {
 
 struct Contender {
-  std::string name;     // "xai-100k-h100", or what the file calls it
-  std::string cluster;  // of the catalogue
+  std::string cluster;  // "xai-100k-h100"
   std::string title;    // of the cluster
-  std::unique_ptr<plan::Plan> plan;
-  std::optional<life::Forecast> forecast;  // nothing: it cannot train this, see why_not
+  std::unique_ptr<plan::Plan> plan = {};
+  std::optional<life::Forecast> forecast = {};  // nothing: it cannot train this, see why_not
   std::string why_not = {};
-  // Of time 0 of the comparison to that of its life.
-  Seconds offset = {};
 };
 
-// Where the answer of two contenders flips.
+// Where the answer flips between two contenders, for half of all worlds.
 struct Crossing {
-  enum class By { tokens, delay, price };
+  enum class By {
+    tokens,  // so many at a small batch: up to them `one` ends first
+    delay,   // seconds: all that `one` is delivered comes later by so much, and `other` ends first
+    price,   // times the price of `one`: it is no longer cheaper
+  };
   By by = By::tokens;
-  std::size_t one = 0, other = 0;  // of the contenders: `one` is ahead below it, `other` above
-  // tokens: so many; delay: seconds that the first contender's deliveries come later; price: a
-  // factor on `one`'s dollars.
-  std::optional<double> at = {};  // nothing: one is ahead whatever it is, within what was looked at
-  double looked_from = 0, looked_to = 0;
+  std::size_t one = 0, other = 0;  // of the contenders
+  double at = 0;
 };
 
 struct Comparison {
   spec::Run run;
   Date start;  // time 0
   life::ForecastOptions options;
-  std::vector<Contender> contenders;  // as they were named
-  // before[i][j]: the share of worlds in which i ends before j (ties count half).
-  std::vector<std::vector<double>> before;
-  std::vector<std::vector<double>> cheaper;  // the same of dollars, where both are known; else -1
-  std::vector<std::size_t> by_time, by_dollars;  // contenders in order of their median
-  std::vector<Crossing> crossings;
-  std::vector<std::string> assumptions;  // common to all
+  std::vector<Contender> contenders = {};  // as they were named
+  // [i][j]: the share of worlds in which i ends before j (ties count half); who never ends is
+  // last.
+  std::vector<std::vector<double>> before = {};
+  // The same of dollars; nothing where one's are not known.
+  std::vector<std::vector<std::optional<double>>> cheaper = {};
+  std::vector<std::size_t> by_time = {};     // contenders that can train it, by their median
+  std::vector<std::size_t> by_dollars = {};  // those whose dollars are known
+  std::vector<Crossing> crossings = {};      // of pairs in the order of by_time, then of by_dollars
 };
 
-// Errors: bad_input, not_found, unknown_value; each with the file or entry and the key.
+// `clusters`: of the catalogue, "NAME" or "NAME:GPUS"; each with all the GPUs of its entry where
+// no number is given. Errors: bad_input, not_found, unknown_value; each with the file or entry and
+// the key.
 Result<Comparison> compare(const spec::Run& run, const std::vector<std::string>& clusters,
                            const spec::Catalog& catalog, const life::ForecastOptions& options,
                            ThreadPool& threads);

@@ -1,0 +1,240 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "base/written_units.hpp"
+#include "report/comparison_report.hpp"
+#include "report/forecast_report.hpp"
+#include "report/table.hpp"
+
+namespace celere::report {
+namespace {
+
+using study::Comparison;
+using study::Contender;
+using study::Crossing;
+
+constexpr int width = 98;
+constexpr auto left = Table::Align::left, right = Table::Align::right;
+
+const life::Summary& summary(const Comparison& comparison, std::size_t i) {
+  return comparison.contenders[i].forecast->summary;
+}
+
+std::string day(const Comparison& comparison, double time) {
+  return written(later(comparison.start, Seconds::of(time) / 1_days));
+}
+
+std::string ends(const Comparison& comparison) {
+  Table table({{"", left},
+               {"cluster", left},
+               {"5 %", right},
+               {"done by", right},
+               {"95 %", right},
+               {"price", right},
+               {"energy", right},
+               {"ETTR", right}});
+  int place = 0;
+  for (const std::size_t i : comparison.by_time) {
+    const Contender& one = comparison.contenders[i];
+    const life::Summary& of = summary(comparison, i);
+    const life::Charges& charges = one.forecast->built.scene.charges;
+    table.row({fmt::format("{}", ++place), one.cluster, day(comparison, of.time.p5),
+               day(comparison, of.time.p50), day(comparison, of.time.p95),
+               charges.price ? written(Dollars::of(of.dollars.p50)) : "unknown",
+               charges.power ? written(Joules::of(of.joules.p50)) : "unknown",
+               written_share(of.ettr.p50)});
+  }
+  std::string text = table.text(2);
+  for (const Contender& one : comparison.contenders) {
+    if (one.forecast && one.forecast->summary.done == one.forecast->summary.lives) continue;
+    text +=
+        "  " +
+        wrapped(one.forecast ? fmt::format("{}: {} of {} lives never end ({})", one.cluster,
+                                           one.forecast->summary.lives - one.forecast->summary.done,
+                                           one.forecast->summary.lives, one.forecast->told.why_not)
+                             : fmt::format("{} cannot train it: {}", one.cluster, one.why_not),
+                width - 2, 4) +
+        "\n";
+  }
+  return text;
+}
+
+std::string layouts(const Comparison& comparison) {
+  Table table({{"cluster", left},
+               {"GPUs", right},
+               {"batch", right},
+               {"tokens", right},
+               {"step", right},
+               {"MFU", right},
+               {"nothing fails", right},
+               {"a failure every", right}});
+  for (const std::size_t i : comparison.by_time) {
+    const Contender& one = comparison.contenders[i];
+    const plan::Outcome& best = one.plan->answer.best.front();
+    const life::Life& told = one.forecast->told;
+    const double batch =
+        static_cast<double>(best.global_batch) * static_cast<double>(one.plan->run.sequence);
+    table.row({one.cluster, written_count(static_cast<double>(best.layout.ranks())),
+               written(Tokens::of(batch)), written(best.tokens), written(best.step.time),
+               written_share(one.plan->model->mfu(best.layout, best.global_batch, best.step.time)),
+               written(best.working),
+               told.failures > 0
+                   ? written(life::seconds(told.time) / static_cast<double>(told.failures))
+                   : "never"});
+  }
+  return "\nEach with its own best layout and batch\n" + table.text(2);
+}
+
+std::string matrix(const Comparison& comparison) {
+  std::vector<std::pair<std::string, Table::Align>> columns = {{"", left}};
+  for (const std::size_t i : comparison.by_time) {
+    columns.emplace_back(comparison.contenders[i].cluster, right);
+  }
+  Table table(columns);
+  for (const std::size_t i : comparison.by_time) {
+    std::vector<std::string> row = {comparison.contenders[i].cluster};
+    for (const std::size_t j : comparison.by_time) {
+      row.push_back(i == j ? "-" : written_share(comparison.before[i][j]));
+    }
+    table.row(std::move(row));
+  }
+  return fmt::format(
+             "\nHow likely the one at the left ends before the one above ({} worlds, the same for "
+             "all)\n",
+             comparison.options.replicas) +
+         table.text(2);
+}
+
+std::string accounts(const Comparison& comparison) {
+  std::vector<std::pair<std::string, Table::Align>> columns = {{"days", left}};
+  for (const std::size_t i : comparison.by_time) {
+    columns.emplace_back(comparison.contenders[i].cluster, right);
+  }
+  Table table(columns);
+  for (int part = 0; part < life::part_count; ++part) {
+    std::vector<std::string> row = {life::name_of(static_cast<life::Part>(part))};
+    bool any = false;
+    for (const std::size_t i : comparison.by_time) {
+      const Seconds time = summary(comparison, i).account[static_cast<std::size_t>(part)];
+      any |= time > Seconds{};
+      row.push_back(fmt::format("{:.1f}", time / 1_days));
+    }
+    if (any) table.row(std::move(row));
+  }
+  return "\nWhere the days go (the mean of all lives)\n" + table.text(2);
+}
+
+std::string crossing_text(const Comparison& comparison, const Crossing& crossing) {
+  const std::string& one = comparison.contenders[crossing.one].cluster;
+  const std::string& other = comparison.contenders[crossing.other].cluster;
+  switch (crossing.by) {
+    case Crossing::By::tokens:
+      return fmt::format("up to {} {} ends first, beyond that {} does",
+                         written(Tokens::of(crossing.at)), one, other);
+    case Crossing::By::delay:
+      return fmt::format("{} ends first unless all of it comes {} later; then {} does", one,
+                         written(Seconds::of(crossing.at)), other);
+    case Crossing::By::price:
+      return fmt::format("{} is cheaper unless it costs {:.2f} times as much; then {} is", one,
+                         crossing.at, other);
+  }
+  return "";
+}
+
+std::string crossings(const Comparison& comparison) {
+  if (comparison.crossings.empty()) return "";
+  std::string text = "\nWhat would change the answer (in half of all worlds)\n";
+  for (const Crossing& crossing : comparison.crossings) {
+    text += "  - " + wrapped(crossing_text(comparison, crossing), width - 4, 4) + "\n";
+  }
+  return text;
+}
+
+std::string shifts(const Comparison& comparison) {
+  Table table({{"cluster", left},
+               {"assumption", left},
+               {"low", right},
+               {"high", right},
+               {"at low", right},
+               {"at high", right}});
+  bool any = false;
+  for (const std::size_t i : comparison.by_time) {
+    const Contender& one = comparison.contenders[i];
+    const auto& list = one.forecast->shifts;
+    for (std::size_t k = 0; k < std::min<std::size_t>(3, list.size()); ++k) {
+      const auto days = [](Seconds by) { return fmt::format("{:+.1f} days", by / 1_days); };
+      table.row({k == 0 ? one.cluster : "", list[k].knob.name, list[k].knob.low, list[k].knob.high,
+                 days(list[k].low), days(list[k].high)});
+      any = true;
+    }
+  }
+  return any ? "\nWhat moves each end most (its median)\n" + table.text(2) : "";
+}
+
+// What all stand on once, then each one's own.
+std::string assumptions(const Comparison& comparison) {
+  std::set<std::string> common;
+  bool first = true;
+  for (const Contender& one : comparison.contenders) {
+    if (!one.forecast) continue;
+    const std::set<std::string> own(one.forecast->built.assumptions.begin(),
+                                    one.forecast->built.assumptions.end());
+    if (first) {
+      common = own;
+    } else {
+      std::erase_if(common, [&](const std::string& text) { return !own.contains(text); });
+    }
+    first = false;
+  }
+  std::string text = "\nWhat this stands on\n";
+  for (const std::string& one : common) text += "  - " + wrapped(one, width - 4, 4) + "\n";
+  for (const Contender& contender : comparison.contenders) {
+    if (!contender.forecast) continue;
+    text += fmt::format("  {}\n", contender.cluster);
+    for (const std::string& one : contender.forecast->built.assumptions) {
+      if (!common.contains(one)) text += "    - " + wrapped(one, width - 6, 6) + "\n";
+    }
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string comparison_answer(const Comparison& comparison) {
+  if (comparison.by_time.empty()) return "None of these clusters can train it.";
+  const std::size_t first = comparison.by_time.front();
+  std::string text =
+      fmt::format("{} ends first: by {} in half of all worlds", comparison.contenders[first].title,
+                  day(comparison, summary(comparison, first).time.p50));
+  if (comparison.by_time.size() > 1) {
+    const std::size_t second = comparison.by_time[1];
+    text += fmt::format(", and before {} in {} of them", comparison.contenders[second].title,
+                        written_share(comparison.before[first][second]));
+  }
+  text += ".";
+  if (!comparison.by_dollars.empty()) {
+    const std::size_t cheapest = comparison.by_dollars.front();
+    const std::string price = written(Dollars::of(summary(comparison, cheapest).dollars.p50));
+    text += cheapest == first
+                ? fmt::format(" It is also the cheapest, at {}.", price)
+                : fmt::format(" The cheapest is {}, at {}, done by {}.",
+                              comparison.contenders[cheapest].title, price,
+                              day(comparison, summary(comparison, cheapest).time.p50));
+  }
+  return text;
+}
+
+std::string comparison_text(const Comparison& comparison) {
+  std::string text = comparison.run.name + "\n  decided on " + written(comparison.start) + "\n\n";
+  text += wrapped(comparison_answer(comparison), width, 0) + "\n\n";
+  text += ends(comparison);
+  if (!comparison.by_time.empty()) {
+    text += layouts(comparison) + matrix(comparison) + accounts(comparison) +
+            crossings(comparison) + shifts(comparison);
+  }
+  return text + assumptions(comparison);
+}
+
+}  // namespace celere::report
