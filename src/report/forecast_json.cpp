@@ -236,7 +236,7 @@ Json forecast_object(const plan::Plan& plan, const Forecast& forecast) {
   }
   json["sensitivity"] = shifts_json(forecast.shifts);
   json["assumptions"] = forecast.built.assumptions;
-  json["sources"] = sources_json(plan);
+  json["sources"] = sources_json(plan, forecast.built);
   json["ends"] = ends_json(forecast);
   return json;
 }

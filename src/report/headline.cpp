@@ -60,8 +60,12 @@ std::string comparison_headline(const Comparison& comparison) {
   const std::size_t first = comparison.by_time.front();
   const Forecast& winner = *at(first).forecast;
   if (winner.summary.done == 0) return "None of these clusters ends this training.";
-  std::string text = fmt::format("{} ends first: {} in half of all lives", label(comparison, first),
-                                 by(winner, winner.summary.time.p50));
+  const life::Summary& of = winner.summary;
+  const std::string lives_done =
+      of.done == of.lives ? "all lives"
+                          : fmt::format("the {} of {} that end", of.done, lives(of.lives));
+  std::string text = fmt::format("{} ends first: {} in half of {}", label(comparison, first),
+                                 by(winner, of.time.p50), lives_done);
   if (comparison.by_time.size() > 1) {
     const std::size_t second = comparison.by_time[1];
     const Contender& other = at(second);

@@ -19,8 +19,9 @@ OrderedJson forecast_object(const plan::Plan& plan, const life::Forecast& foreca
 std::vector<int> failures_by_day(const life::Forecast& forecast);
 // The first so many events of the life that is told; forecast_object() has none of them.
 OrderedJson story_json(const life::Forecast& forecast, std::size_t most);
-// What stands in the catalogue behind it, each with its grade and where it comes from.
-OrderedJson sources_json(const plan::Plan& plan);
+// What stands behind it, each with its grade and where it comes from: the assumptions that have an
+// interval, then what the catalogue says beside them.
+OrderedJson sources_json(const plan::Plan& plan, const life::Built& built);
 
 OrderedJson comparison_object(const study::Comparison& comparison);
 

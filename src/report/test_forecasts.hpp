@@ -15,7 +15,7 @@
 
 namespace celere::report {
 
-inline constexpr const char* hostile = "</script><script>alert(1)</script> & \"q\" 'p' <b>";
+inline constexpr const char* hostile = "</script><script>alert(1)</script> & \"q\" 'p' <b id=evil>";
 
 // `name` is a run's name, as TOML has it between quotes.
 inline std::unique_ptr<plan::Plan> planned_by_hand(const std::string& cluster,

@@ -24,17 +24,17 @@ const range_bar = (one, key, place) => {
   return make("span", {class: "reach", "aria-hidden": "true"}, make("i", {style: `left:${low}%;width:${Math.max(0.5, high - low)}%;background:var(--${one.color})`}),
     make("b", {style: `left:${middle}%;background:var(--${one.color})`}));
 };
-const named = (one) => make("span", {}, make("i", {class: "swatch", style: `background:var(--${one.color})`}), one.name);
+const titled = (one) => named(one.color, one.name);
 const summary = () => {
   const place = scale((p) => `completion_${p}_s`);
   return table([{name: "cluster"}, {name: "done by, half of all lives"}, {name: "nine of ten"}, {name: "from 5 to 95 %, one scale for all", bars: true},
     {name: "ahead of the first", wrap: true, tip: "The share of worlds in which it ends before the one in the first row."}, {name: "costs"}, {name: "uses"}, {name: "ETTR"}],
-  [...ended.map((one) => [named(one), make("b", {}, sourced(when(start, one.f.completion_p50_s), tip_of(one, `${one.title}: the median of the lives that were done.`))),
+  [...ended.map((one) => [titled(one), make("b", {}, sourced(when(start, one.f.completion_p50_s), tip_of(one, `${one.title}: the median of the lives that were done.`))),
     `${when(start, one.f.completion_p5_s)} – ${when(start, one.f.completion_p95_s)}`, range_bar(one, (p) => `completion_${p}_s`, place),
     one === best ? "–" : first_in(one), sourced(dollars(one.f.dollars_p50), money_tip(one.f)),
     sourced(energy(one.f.energy_p50_mwh), tip_of(one, "Power of all nodes from their arrival to the end.") + source_tip(one.f, "power of a GPU, all included")),
     sourced(share(one.f.ettr_mean), tip_of(one, "Useful time over all time since there were nodes enough to begin."))]),
-  ...able.filter((one) => one.f.done === 0).map((one) => [named(one), "never", "", "", "", "", "", share(one.f.ettr_mean)])]);
+  ...able.filter((one) => one.f.done === 0).map((one) => [titled(one), "never", "", "", "", "", "", share(one.f.ettr_mean)])]);
 };
 
 const cumulative = () => {
@@ -56,7 +56,7 @@ const cumulative = () => {
 };
 
 const matrix = (shares, order, caption) => table([{name: caption}, ...order.map((one) => ({name: one.name, wrap: true}))],
-  order.map((one) => [named(one), ...order.map((other) => {
+  order.map((one) => [titled(one), ...order.map((other) => {
     const value = shares[one.i][other.i];
     if (one === other) return "–";
     return value === null ? unknown : make("span", {style: `background:color-mix(in srgb, var(--accent) ${Math.round(38 * value)}%, transparent)`}, share(value));
@@ -90,9 +90,9 @@ const arrivals = () => {
 };
 
 const layouts = () => table([{name: "cluster"}, {name: "GPUs that train"}, {name: "batch, sequences"}, {name: "tokens"}, {name: "step"}, {name: "MFU"}, {name: "failures in one life"},
-  {name: "layout", text: true}], able.map((one) => [named(one), whole(one.f.ranks), whole(one.f.global_batch_sequences), tokens(one.f.tokens),
+  {name: "layout", text: true}], able.map((one) => [titled(one), whole(one.f.ranks), whole(one.f.global_batch_sequences), tokens(one.f.tokens),
   sourced(seconds(one.f.step_time_s), `Predicted by the plan with ${one.f.stack}.` + source_tip(one.f, "measured over predicted step time, low end")), share(one.f.mfu),
-  whole(one.f.told.failures), one.f.layout]));
+  whole(one.f.told.failures), breakable(one.f.layout)]));
 
 // Everything about one contender, for whoever opens it.
 const folded = (one) => {
@@ -102,7 +102,7 @@ const folded = (one) => {
     if (!box.open || filled) return;
     filled = true;
     const from = drawn.length;
-    append(box, one.f.done ? make("div", {class: "two"}, make("div", {}, make("h3", {}, "Where the time goes"), account_table(one.f)), causes(one.f)) : null,
+    append(box, one.f.done ? make("div", {class: "two stack"}, make("div", {}, make("h3", {}, "Where the time goes"), account_table(one.f)), causes(one.f)) : null,
       make("div", {class: "two"}, make("div", {}, deliveries(one.f), failures(one.f)), make("div", {}, make("h3", {}, "One life"), told_facts(one.f))), story(one.f),
       one.f.sensitivity.length ? tornado(one.f) : null, one.f.tuning ? curves(one.f) : null,
       make("div", {class: "two"}, one.plan.memory_by_stage.length ? memory(one.plan) : null, one.plan.pareto.length ? pareto(one.plan) : null), layout_facts(one.f),
@@ -111,6 +111,7 @@ const folded = (one) => {
   });
   return box;
 };
+const on_screen = (element) => { element.classList.add("on-screen"); return element; };
 const common = able.length ? able[0].f.assumptions.filter((text) => able.every((one) => one.f.assumptions.includes(text))) : [];
 const unable = entries.filter((one) => !one.f);
 
@@ -119,7 +120,7 @@ append(main, make("section", {class: "first", "aria-label": "The answer in numbe
   able.filter((one) => one.f.done < one.f.lives).map((one) => make("p", {class: "notice"}, make("b", {}, one.name),
     `: ${one.f.lives - one.f.done} of ${one.f.lives} lives were not done${one.f.told.why_not ? " (" + one.f.told.why_not + ")" : ""}.`)), ended.length ? cumulative() : null),
   ended.length > 1 ? section("sure", "How sure that is", "The share of worlds in which the cluster of the row is ahead of that of the column; ties count half.",
-    make("div", {class: "two"}, matrix(all.before, ended, "ends before"), matrix(all.cheaper, ended, "is cheaper than"))) : null,
+    make("div", {class: "two stack"}, matrix(all.before, ended, "ends before"), matrix(all.cheaper, ended, "is cheaper than"))) : null,
   all.crossings.length ? section("flips", "What would flip the answer", "Where the answer of two clusters changes in half of all worlds.", list_of(all.crossings.map((one) => one.text))) : null,
   ended.length ? section("money", "Dollars and energy", null, make("div", {class: "two"},
     amounts("Dollars", "Half of all lives, and from 5 to 95 %", (p) => `dollars_${p}`, "million dollars", dollars, 1e6),
@@ -128,7 +129,7 @@ append(main, make("section", {class: "first", "aria-label": "The answer in numbe
   able.length ? section("there", "Deliveries and failures", null, arrivals(), best ? [make("h3", {}, `One life on ${best.name}`), failures(best.f), story(best.f)] : null) : null,
   best && best.f.sensitivity.length ? section("sensitivity", `What would change the date of ${best.name}`, null, tornado(best.f)) : null,
   able.length ? section("layout", "The layouts", "Each with its own best layout and batch; a batch near the critical one needs more tokens.", layouts()) : null,
-  section("each", "Each cluster in detail", null, able.map(folded)),
+  on_screen(section("each", "Each cluster in detail", null, able.map(folded))),
   section("assumptions", "Assumptions", "What nobody published, and what a reader must know about where the numbers stand.", common.length ? [make("h3", {}, "Of all"), list_of(common)] : null,
     able.map((one) => {
       const own = one.f.assumptions.filter((text) => !common.includes(text));

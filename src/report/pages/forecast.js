@@ -20,7 +20,7 @@ append(first, f.done ? make("p", {class: "soft small", style: "margin-top:8px"},
   f.done ? histogram(f) : null);
 append(main, first,
   f.done ? section("time", "Where the time goes", "The goodput account of a mean life: each nanosecond is in one place, so the parts sum to the whole.",
-    account_bar([[f.cluster, f]]), make("div", {class: "two"}, make("div", {}, account_table(f)), causes(f))) : null,
+    account_bar([[f.cluster, f]]), make("div", {class: "two stack"}, make("div", {}, account_table(f)), causes(f))) : null,
   section("life", "One life", `Life ${f.told.life} of seed ${f.seed}: its deliveries, its failures, its story.`,
     deliveries(f), failures(f), told_facts(f), story(f)),
   f.sensitivity.length ? section("sensitivity", "What would change the answer", null, tornado(f)) : null,

@@ -70,7 +70,7 @@ const histogram = (f) => {
 
 const account_bar = (list) => chart({
   title: list.length > 1 ? "Where the days go, on average" : "All of the time", height: 70 + 46 * list.length,
-  note: list.length > 1 ? "Each bar is a mean life that was done, and sums to the whole" : null,
+  note: list.length > 1 ? "Each bar is a mean life, and sums to the whole" : null,
   label: "Goodput account as stacked bars; the table below has its numbers",
   signs: parts.filter((part) => list.some(([, f]) => f.account[part + "_s"] > 0)).map((part) => [part_names[part], part]),
   columns: list.length > 1 ? [{name: "days"}, ...list.map(([name]) => ({name}))] : null,
@@ -84,7 +84,7 @@ const account_bar = (list) => chart({
 const account_table = (f) => {
   const lost = parts.filter((part) => part !== "useful"), most = Math.max(...lost.map((part) => f.account[part + "_s"]));
   const row = (part) => {
-    const time = f.account[part + "_s"], name = make("span", {}, make("i", {class: "swatch", style: `background:var(--${part})`}), part_names[part]);
+    const time = f.account[part + "_s"], name = named(part, part_names[part]);
     const bar = part === "useful" || most === 0 ? "" : make("i", {class: "bar", style: `background:var(--${part});width:${100 * time / most}%`});
     return [name, sourced(seconds(time), lives_tip(f, `Mean of ${part_names[part]} a life.`)), share(time / f.account_whole_s), bar];
   };
@@ -178,7 +178,7 @@ const tornado = (f) => {
     options: base({indexAxis: "y", scales: {x: axis("days that the median end moves"), y: axis("", {grid: false, ticks: {autoSkip: false,
       callback(value) { return short(this.getLabelForValue(value)); }}})},
     plugins: {tooltip: {callbacks: {label: (at) => `${list[at.dataIndex][at.dataset.label]}: ${days(at.parsed.x * day)}`}}}})})}),
-  table([{name: "assumption"}, {name: "low", wrap: true}, {name: "as it is", wrap: true}, {name: "high", wrap: true}, {name: "low moves it by"}, {name: "high moves it by"}],
+  table([{name: "assumption"}, {name: "low"}, {name: "as it is"}, {name: "high"}, {name: "low moves it by"}, {name: "high moves it by"}],
     f.sensitivity.map((one) => [one.name, one.low, sourced(one.is, `${one.name} (${one.grade})\n${one.from}`), one.high, days(one.low_moves_s), days(one.high_moves_s)]))];
 };
 
@@ -201,9 +201,9 @@ const curve = (f, kind, {title, note, name, write}) => {
       {label: "mean", data: done.map((p) => ({x: p[kind], y: p.time_mean_s / day})), borderColor: css("c0"), backgroundColor: css("c0"), borderWidth: 2, pointRadius: 3},
       edge(1), edge(-1)]},
     options: base({scales: {x: axis(name, {grid: false, ticks: {callback: write, autoSkip: false},
-      scale: kind === "interval_s" ? {type: "logarithmic", afterBuildTicks: (scale) => { scale.ticks = some(done.map((p) => ({value: p[kind]})), compact.matches ? 4 : 6); }} 
+      scale: kind === "interval_s" ? {type: "logarithmic", afterBuildTicks: (scale) => { scale.ticks = some(done.map((p) => ({value: p[kind]})), Math.floor(scale.chart.width / 85)); }} 
         : {type: "linear"}}),
-      y: axis("days", {scale: {grace: "10%"}, ticks: {callback: (value) => three(value)}})},
+      y: axis("days", {scale: {grace: "10%"}})},
     plugins: {tooltip: {filter: (at) => at.dataset.label !== "", callbacks: {title: ([p]) => write(p.parsed.x), label: (p) => `${p.dataset.label}: ${three(p.parsed.y)} days`}}}})})});
 };
 const curves = (f) => make("div", {class: "two"},
@@ -234,17 +234,19 @@ const pareto = (plan) => {
   return chart({
     title: "Time against memory", note: "Layouts of which none is better in both; the first is taken. Days with all GPUs there, deliveries apart.", height: 260,
     label: `Pareto front of ${list.length} layouts: days against memory`, signs: [["the one that is taken", "c1"], ["others", "c0"]],
-    columns: [{name: "layout", text: true}, {name: "days"}, {name: "memory"}], rows: list.map((one) => [one.layout, three(one.days), bytes(one.memory_bytes)]),
+    columns: [{name: "layout", text: true}, {name: "days"}, {name: "memory"}], rows: list.map((one) => [breakable(one.layout), three(one.days), bytes(one.memory_bytes)]),
     config: () => ({type: "scatter", data: {datasets: [{data: list.slice(1).map((one) => ({x: one.memory_bytes / 2 ** 30, y: one.days, one})), backgroundColor: css("c0"), pointRadius: 5},
       {data: list.slice(0, 1).map((one) => ({x: one.memory_bytes / 2 ** 30, y: one.days, one})), backgroundColor: css("c1"), pointStyle: "rectRot", pointRadius: 8}]},
-    options: base({scales: {x: axis("GiB of a GPU", {grid: false, scale: {grace: "8%"}}), y: axis("days", {scale: {grace: "12%"}, ticks: {callback: (value) => three(value)}})},
+    options: base({scales: {x: axis("GiB of a GPU", {grid: false, scale: {grace: "8%"}}), y: axis("days", {scale: {grace: "12%"}})},
       plugins: {tooltip: {callbacks: {label: (at) => [...wrapped(at.raw.one.layout, 48), `${three(at.raw.one.days)} days, ${bytes(at.raw.one.memory_bytes)}`]}}}})})});
 };
-const wrapped = (text, most) => text.split(", ").reduce((lines, word) => {
-  if (lines.length && lines[lines.length - 1].length + word.length < most) lines[lines.length - 1] += ", " + word; else lines.push(word);
+// May be broken behind each comma.
+const breakable = (text) => make("span", {}, text.split(",").flatMap((word, i) => i ? [",", make("wbr"), word] : [word]));
+const wrapped = (text, most) => text.split(",").reduce((lines, word) => {
+  if (lines.length && lines[lines.length - 1].length + word.length < most) lines[lines.length - 1] += "," + word; else lines.push(word);
   return lines;
 }, []);
-const layout_facts = (f) => facts([{name: "the plan"}, {name: "", text: true}], [["model", f.model], ["cluster", f.cluster_title], ["software", f.stack], ["layout", f.layout],
+const layout_facts = (f) => facts([{name: "the plan"}, {name: "", text: true}], [["model", f.model], ["cluster", f.cluster_title], ["software", f.stack], ["layout", breakable(f.layout)],
   ["GPUs that train", sourced(whole(f.ranks), "Of the layout that the planner found best.")], ["spare GPUs", whole(f.spares)],
   ["global batch", `${whole(f.global_batch_sequences)} sequences`], ["tokens", sourced(tokens(f.tokens), "With what a batch near the critical one costs." + source_tip(f, "critical batch"))],
   ["steps", whole(f.steps)], ["step time", sourced(seconds(f.step_time_s), `Predicted by the plan with ${f.stack}.` +

@@ -2,7 +2,7 @@
 const data = JSON.parse(document.getElementById("data").textContent);
 const byId = (id) => document.getElementById(id);
 const append = (element, ...children) => {
-  for (const child of children.flat()) if (child !== null && child !== undefined) element.append(child);
+  for (const child of children.flat(Infinity)) if (child !== null && child !== undefined) element.append(child);
   return element;
 };
 // Text is set as text, never as HTML.
@@ -77,12 +77,13 @@ const tooltip = () => {
 };
 
 // columns: [{name, left?, text?, tip?}]; a cell is text or an element. The first column heads its row.
+const named = (color, name) => make("span", {class: "nowrap"}, make("i", {class: "swatch", style: `background:var(--${color})`}), name);
 const table = (columns, rows, options = {}) => {
   const head = make("tr", {}, columns.map((c) => make("th", {scope: "col", class: c.left || c.text ? "left" : null},
     c.tip ? sourced(c.name, c.tip) : c.name)));
   const body = rows.map((row) => make("tr", {class: row.total ? "total" : null}, (row.cells || row).map((cell, i) =>
     make(i === 0 ? "th" : "td", {scope: i === 0 ? "row" : null, class: columns[i].text ? "text" : columns[i].bars ? "bars" : columns[i].left ?
-      "left" : columns[i].wrap ? null : "nowrap"}, cell))));
+      "left" : columns[i].wrap || i === 0 ? null : "nowrap"}, cell))));
   const out = make("table", {class: options.class}, options.caption ? make("caption", {class: "small soft left"}, options.caption) : null,
     make("thead", {}, head), make("tbody", {}, body));
   return make("div", {class: options.tall ? "scroll tall" : "scroll", tabindex: options.tall ? 0 : null, role: options.tall ? "region" : null,
@@ -174,13 +175,19 @@ const draw = (from) => {
   }
 };
 const draw_all = () => draw(0);
+// Dates and names that have a hyphen stay in one piece.
+const unbroken = (element) => {
+  const pieces = element.textContent.replace(/(\d) (%|[kMGT]?\$|days|years|h|ms|s)(?=[\s,.;]|$)/g, "$1\u00a0$2").split(/(\S*\d-\S+|\S+-\d\S*)/);
+  element.replaceChildren(...pieces.map((piece, i) => i % 2 ? make("span", {class: "nowrap"}, piece) : piece));
+};
 const begin = () => {
+  unbroken(byId("answer"));
   show_contents();
   tooltip();
   Chart.defaults.devicePixelRatio = Math.max(2, window.devicePixelRatio || 1);
   draw_all();
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw_all);
   compact.addEventListener("change", draw_all);
-  addEventListener("beforeprint", () => { document.documentElement.dataset.theme = "light"; draw_all(); });
-  addEventListener("afterprint", () => { delete document.documentElement.dataset.theme; draw_all(); });
+  addEventListener("beforeprint", () => { document.documentElement.dataset.print = ""; draw_all(); });
+  addEventListener("afterprint", () => { delete document.documentElement.dataset.print; draw_all(); });
 };
