@@ -48,6 +48,20 @@ Status write_times(Scene& scene, const FailureInputs& inputs) {
   return put(times.change, set.change, "recovery");
 }
 
+// A cluster's rate was counted with its lemons in it, as far as they were there to fail. Of a node
+// that breaks so often that repairs would take `away` times its working time, a share away / (1 +
+// away) of all time is repair, in which it cannot: the rate is raised by what that hides.
+double hidden_by_repairs(const Scene& scene, std::size_t causes) {
+  double away = 0;  // of a node that is none
+  for (std::size_t i = 0; i < causes; ++i) {
+    const Cause& cause = scene.causes[i];
+    if (cause.effect == Effect::lost && cause.of_parts) away += cause.rate * cause.repair;
+  }
+  if (!(scene.lemon_share > 0)) return 1;
+  away *= scene.lemon_failures / scene.lemon_share;
+  return 1 / (1 - scene.lemon_failures * away / (1 + away));
+}
+
 Status write_causes(Scene& scene, const FailureInputs& inputs) {
   const spec::FailureSet& set = inputs.facts.set;
   PerSecond rate;
@@ -65,6 +79,10 @@ Status write_causes(Scene& scene, const FailureInputs& inputs) {
   RETURN_IF_ERROR(put(scene.idle_rate_share, set.idle_share, "failures of spares"));
   RETURN_IF_ERROR(put(scene.lemon_share, set.lemon_nodes, "lemons"));
   RETURN_IF_ERROR(put(scene.lemon_failures, set.lemon_failures, "lemons"));
+  const double raised = hidden_by_repairs(scene, causes.size());
+  for (std::size_t i = 0; i < causes.size(); ++i) {
+    if (set.causes[i].weight) scene.causes[i].rate *= raised;
+  }
   RETURN_IF_ERROR(put(scene.misdiagnosis.share, set.misdiagnosed, "diagnosis"));
   RETURN_IF_ERROR(put(scene.misdiagnosis.again, set.misdiagnosed_again, "diagnosis"));
   RETURN_IF_ERROR(put(scene.flaps.rate, set.flaps, "flaps"));

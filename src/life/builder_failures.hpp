@@ -4,6 +4,8 @@
 // A cluster says how long it takes to detect, to replace and to restart; the set says the rest.
 // Where both could be counted, one is: a restart includes loading, so what loading takes is taken
 // out of it (and comes back where it is read from the disk, not where from a neighbour's memory).
+// Where lemons spend much of their time in repair, the rate of all is raised so that as many
+// failures strike as the cluster counts.
 #pragma once
 
 #include <optional>

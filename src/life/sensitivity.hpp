@@ -1,8 +1,11 @@
 // Which assumption moves the end most: each is put at the low and at the high end of its interval,
 // all others as they are, and the same lives are lived again.
 //
-// Leaves out: two assumptions together. A life that takes five times as long as the slowest does
-// with all as they are, or that gives up, counts for that long.
+// All are looked at with five lives; the dozen that move it most then with all that are asked for.
+// As a life is struck by the same failures, few are enough.
+//
+// Leaves out: two assumptions together. A life that takes five times as long as the slowest that is
+// done with all as they are, or that gives up, counts for that long.
 #pragma once
 
 #include <cstdint>
@@ -30,8 +33,9 @@ struct Shift {
   Seconds low = {}, high = {};  // what the median end moves by, with the knob at its ends
 };
 
-// The one that moves the end most first; ties in the order of the knobs. REQUIRES: checked(scene),
-// and of what each knob makes of it at its ends; replicas >= 1.
+// The dozen that move the end most come first, and among them the one that moves it most; ties in
+// the order of the knobs. REQUIRES: checked(scene), and of what each knob makes of it at its ends;
+// replicas >= 1.
 std::vector<Shift> shifts_of(const Scene& scene, const std::vector<Knob>& knobs, std::uint64_t seed,
                              int replicas, ThreadPool& threads);
 

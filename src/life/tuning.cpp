@@ -16,7 +16,8 @@ constexpr int around = 4;  // grid steps on each side of the scene's own value, 
 struct Lived {
   std::int64_t value = 0;
   Point point = {};
-  std::vector<double> times = {};  // of each life, in seconds
+  std::vector<double> times = {};  // of each life, in seconds; of one that is not done: at least
+  double longest = 0;              // of those that are
 };
 
 // How the mean time at one value is above that at another, and one standard error of it.
@@ -51,8 +52,9 @@ class Search {
   // The scene's own value: how long its slowest life takes bounds all others.
   void present(std::int64_t value) {
     add(value);
-    const std::vector<double>& times = lived_.front().times;
-    patience_ = 3 * *std::ranges::max_element(times);
+    patience_ = 3 * lived_.front().longest;
+    for (double& time : lived_.front().times)
+      time = patience_ > 0 ? std::min(time, patience_) : time;
     present_ = value;
   }
 
@@ -99,6 +101,7 @@ class Search {
     if (summary.dollars.mean > 0) out.point.dollars_mean = Dollars::of(summary.dollars.mean);
     for (const Life& life : lives) {
       out.times.push_back((life.done ? seconds(life.time) : scene.horizon).in_base());
+      if (life.done) out.longest = std::max(out.longest, out.times.back());
     }
     return out;
   }

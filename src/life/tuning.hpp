@@ -9,7 +9,7 @@
 // Leaves out: both together (the interval is searched with the spares as they are, and the other
 // way round), whether the cluster has more spares, and what spares cost beside their share of time:
 // dollars are in each point. A life counts as not done that takes three times as long as the
-// slowest does with the scene's own values.
+// slowest that is done with the scene's own values.
 #pragma once
 
 #include <cstdint>
