@@ -30,6 +30,8 @@ def main(folder):
     for (name, key), ratio in same_die.items():
         number, _, rest = sustained[name][key]
         chips[name][number] = f'{key} = {{ is = "{h100[key] * ratio:.0f} TFLOP/s"{rest}'
+    number, _, rest = sustained["a800-80"]["bf16"]
+    chips["a800-80"][number] = f'bf16 = {{ is = "{sustained["a100-80"]["bf16"][1]:.0f} TFLOP/s"{rest}'
     for name, lines in chips.items():
         own, peak = rates(lines, "sustained"), rates(lines, "peak")
         if "fp32" in own:

@@ -195,7 +195,7 @@ TEST(ChipCatalog, sustains_less_than_the_best_shape_that_was_measured) {
   const std::vector<std::pair<const char*, double>> best = {
       {"a100-40", 271.2},  {"a100-80", 271.2}, {"h100-sxm", 794.5}, {"h800-sxm", 794.5},
       {"h200-sxm", 794.5}, {"gh200", 828.6},   {"b200-sxm", 1745},  {"b300-sxm", 1769},
-      {"gb200", 1822},     {"mi300x", 668.4}};
+      {"gb200", 1822},     {"mi300x", 668.4},  {"mi355x", 1565},    {"a800-80", 271.2}};
   for (const auto& [name, tflops] : best) {
     const auto chip = chip_of_catalog(name);
     ASSERT_TRUE(chip.ok()) << name << ": " << chip.error().text();

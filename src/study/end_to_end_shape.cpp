@@ -25,12 +25,13 @@ struct Gpu {
 };
 // The first that stands in the text: GB200 before B200, memory sizes before the bare name.
 constexpr std::array gpus = {
-    Gpu{"GB300", "GB300", 2500},        Gpu{"GB200", "GB200", 2500},
-    Gpu{"GH200", "GH200", 989},         Gpu{"B300", "B300", 2250},
-    Gpu{"B200", "B200", 2250},          Gpu{"H200", "H200", 989},
-    Gpu{"H800", "H800", 989},           Gpu{"H100", "H100-SXM", 989},
-    Gpu{"A100-40GB", "A100-40GB", 312}, Gpu{"A100", "A100-80GB", 312},
-    Gpu{"MI300X", "MI300X", 1307},
+    Gpu{"GB300", "GB300", 2500},   Gpu{"GB200", "GB200", 2500},
+    Gpu{"GH200", "GH200", 989},    Gpu{"B300", "B300", 2250},
+    Gpu{"B200", "B200", 2250},     Gpu{"H200", "H200", 989},
+    Gpu{"H800", "H800", 989},      Gpu{"H100", "H100-SXM", 989},
+    Gpu{"A800", "A800-80GB", 312}, Gpu{"A100-40GB", "A100-40GB", 312},
+    Gpu{"A100", "A100-80GB", 312}, Gpu{"MI355X", "MI355X", 2301},
+    Gpu{"MI350X", "MI350X", 2110}, Gpu{"MI300X", "MI300X", 1307},
 };
 
 std::string capitals(std::string_view text) {

@@ -18,6 +18,7 @@ constexpr std::array chips = {
     Chip{"A100-40GB", "a100-40", "selene"},
     Chip{"A100-80GB", "a100-80", "selene"},
     Chip{"A100", "a100-80", "selene"},
+    Chip{"A800-80GB", "a800-80", "selene"},
     Chip{"H100-SXM", "h100-sxm", "dgx-h100-superpod"},
     Chip{"H100", "h100-sxm", "dgx-h100-superpod"},
     Chip{"H200", "h200-sxm", "dgx-h200-superpod"},
@@ -29,6 +30,8 @@ constexpr std::array chips = {
     Chip{"GB200", "gb200", "gb200-nvl72"},
     Chip{"GB300", "gb300", "gb300-nvl72"},
     Chip{"MI300X", "mi300x", "dgx-h100-superpod"},
+    Chip{"MI350X", "mi350x", "dgx-b200-superpod"},
+    Chip{"MI355X", "mi355x", "dgx-b200-superpod"},
 };
 
 struct System {
