@@ -39,6 +39,28 @@ inline std::unique_ptr<plan::Plan> planned_by_hand(const std::string& cluster,
 
 inline constexpr double a_day = 86400;
 
+inline life::Tuning tuning_by_hand() {
+  return {.interval = {.points = {{.value = 600,
+                                   .time_p50 = Seconds::of(21 * a_day),
+                                   .time_mean = Seconds::of(21 * a_day),
+                                   .time_mean_error = Seconds::of(3600),
+                                   .ettr = 0.7,
+                                   .done = 3},
+                                  {.value = 1200,
+                                   .time_p50 = Seconds::of(20 * a_day),
+                                   .time_mean = Seconds::of(20 * a_day),
+                                   .time_mean_error = Seconds::of(3600),
+                                   .ettr = 0.8,
+                                   .dollars_mean = Dollars::of(2e6),
+                                   .done = 3}},
+                       .present = 0,
+                       .best = 1},
+          .spares = {.points = {{.value = 0, .time_mean = Seconds::of(22 * a_day), .done = 3},
+                                {.value = 1, .time_mean = Seconds::of(20 * a_day), .done = 3}},
+                     .present = 1,
+                     .best = 1}};
+}
+
 // Three lives that end after 10, 20 and 30 days, with 1, 2 and 3 M$ and 1, 2 and 3 MWh, so that the
 // fifth percentile lies a tenth of the way from the first to the second [type 7: 0.05 x 2 = 0.1].
 inline life::Forecast forecast_by_hand() {
@@ -79,26 +101,7 @@ inline life::Forecast forecast_by_hand() {
   told.story = {{.at = 0, .text = "1 nodes are there, 0 of them need repair first"},
                 {.at = life::nanoseconds(Seconds::of(a_day)), .text = "NIC: on node 1"},
                 {.at = life::nanoseconds(Seconds::of(2 * a_day)), .text = hostile}};
-  out.tuning = life::Tuning{
-      .interval = {.points = {{.value = 600,
-                               .time_p50 = Seconds::of(21 * a_day),
-                               .time_mean = Seconds::of(21 * a_day),
-                               .time_mean_error = Seconds::of(3600),
-                               .ettr = 0.7,
-                               .done = 3},
-                              {.value = 1200,
-                               .time_p50 = Seconds::of(20 * a_day),
-                               .time_mean = Seconds::of(20 * a_day),
-                               .time_mean_error = Seconds::of(3600),
-                               .ettr = 0.8,
-                               .dollars_mean = Dollars::of(2e6),
-                               .done = 3}},
-                   .present = 0,
-                   .best = 1},
-      .spares = {.points = {{.value = 0, .time_mean = Seconds::of(22 * a_day), .done = 3},
-                            {.value = 1, .time_mean = Seconds::of(20 * a_day), .done = 3}},
-                 .present = 1,
-                 .best = 1}};
+  out.tuning = tuning_by_hand();
   out.shifts = {{.knob = {.name = "failures of a node",
                           .low = "1 /day",
                           .is = "2 /day",

@@ -159,7 +159,7 @@ const chart = ({title, note, label, height = 300, config, signs, rows, columns})
   const canvas = make("canvas", {role: "img", "aria-label": label || title});
   const box = make("div", {class: "box", style: `height:${height}px`}, canvas);
   const figure = make("figure", {}, make("figcaption", {}, title, note ? make("span", {}, note) : null), signs ? legend(signs) : null, box,
-    rows ? make("details", {class: "more"}, make("summary", {}, "The numbers as a table"), table(columns, rows)) : null);
+    rows ? make("details", {class: "more"}, make("summary", {}, "The numbers as a table"), table(columns, rows, {tall: rows.length > 16, label: title})) : null);
   drawn.push({canvas, config, chart: null});
   return figure;
 };
