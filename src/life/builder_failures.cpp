@@ -102,7 +102,7 @@ Status write_slowdowns(Scene& scene, const spec::FailureSet& set) {
 
 // ---- knobs ----
 
-std::string written(double number) { return fmt::format("{:.3g}", number); }
+std::string written(double number) { return fmt::format("{:.4g}", number); }
 template <int T, int D, int W, int K, int M, int E>
 std::string written(Quantity<T, D, W, K, M, E> amount) {
   return celere::written(amount);

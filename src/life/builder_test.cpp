@@ -174,8 +174,8 @@ TEST(Builder, failures_are_those_of_the_cluster_and_its_set) {
   double shared = 0, feeds = 0;
   for (const Cause& cause : scene.causes) {
     const bool beside = cause.name == "power feed" || cause.name == "cooling of a rack" ||
-                        cause.name == "planned maintenance" || cause.name == "slow node" ||
-                        cause.name.starts_with("loss");
+                        cause.name == "network of a pod" || cause.name == "planned maintenance" ||
+                        cause.name == "slow node" || cause.name.starts_with("loss");
     if (!beside) shared += cause.rate.in_base() * 86400;
     if (cause.name == "power feed") {
       feeds = cause.rate.in_base() * 365.25 * 86400;

@@ -1,8 +1,16 @@
 #include "life/forecast.hpp"
 
+#include <algorithm>
+
 #include "base/check.hpp"
 
 namespace celere::life {
+namespace {
+
+// Lives that are held against each other one by one, under the same failures, need not be many.
+constexpr int compared_max = 24;
+
+}  // namespace
 
 std::optional<Date> Forecast::day(Seconds time) const {
   if (!built.start) return std::nullopt;
@@ -50,9 +58,10 @@ Forecast forecast_of(Built built, const ForecastOptions& options, ThreadPool& th
   const auto told = static_cast<std::uint64_t>(options.told);
   out.told_world = drawn_world(uncertain, options.seed, told);
   out.told = live(told, true);
-  if (options.tune) out.tuning = tuned(scene, options.seed, options.replicas, threads);
+  const int compared = std::min(options.replicas, compared_max);
+  if (options.tune) out.tuning = tuned(scene, options.seed, compared, threads);
   if (options.shift) {
-    out.shifts = shifts_of(scene, out.built.knobs, options.seed, options.replicas, threads);
+    out.shifts = shifts_of(scene, out.built.knobs, options.seed, compared, threads);
   }
   return out;
 }

@@ -187,7 +187,8 @@ Tuning tuned(const Scene& scene, std::uint64_t seed, int replicas, ThreadPool& t
   };
   Search search(having, Prefer::least, lives, threads);
   search.present(std::max(0, spares));
-  climb(search, std::max(1, spares), 0, std::max({spares, scene.layouts.front().nodes, 8}));
+  climb(search, std::max(1, spares), 0,
+        std::max({4 * spares, scene.layouts.front().nodes / 20, 8}));
   out.spares = search.curve(1);
   return out;
 }

@@ -2,9 +2,9 @@
 // the same training, lived again with other values.
 //
 // The values go by factors of sqrt 2 around the scene's own, and on from there while the best is at
-// an end. Life i is struck by the same failures at every value, as far as they can be the same, so
-// two values are held against each other life by life: their difference is known far better than
-// either mean.
+// an end; spares no further than four times those of the scene or a twentieth of its nodes. Life i
+// is struck by the same failures at every value, as far as they can be the same, so two values are
+// held against each other life by life: their difference is known far better than either mean.
 //
 // Leaves out: both together (the interval is searched with the spares as they are, and the other
 // way round), whether the cluster has more spares, and what spares cost beside their share of time:
