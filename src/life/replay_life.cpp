@@ -97,10 +97,14 @@ bool same_order(const Deed& one, const Deed& other) {
 // ---- the scene ----
 
 Layout layout_of(const policy::Shape& shape, Seconds step) {
-  return {.nodes = shape.slots,
-          .replicas = shape.replicas,
-          .replicas_whole = shape.replicas_whole && !shape.replica_of_slot.empty(),
-          .step = step};
+  Layout out{.nodes = shape.slots, .replicas = shape.replicas, .step = step};
+  const std::vector<int>& replicas = shape.replica_of_slot;
+  const auto first_row =
+      std::ranges::find_if(replicas, [&](int replica) { return replica != replicas.front(); });
+  out.row = static_cast<int>(first_row - replicas.begin());
+  out.replicas_whole = shape.replicas_whole && out.row > 0 && shape.slots % shape.replicas == 0 &&
+                       std::ranges::find(replicas, -1) == replicas.end();
+  return out;
 }
 
 Scene scene_of(const RunLog& log, const MachineTimes& times) {
@@ -142,6 +146,7 @@ Scene scene_of(const RunLog& log, const MachineTimes& times) {
 // A cause of its own for each fault; or why there is none.
 struct Struck {
   std::optional<Cause> cause = {};
+  std::optional<Seconds> stall = {};  // all stand for so long, and nobody is told
   std::string why_not = {};
   bool parts = false;  // what follows of it cannot be compared
 };
@@ -193,8 +198,10 @@ Struck struck_by(const LoggedFault& fault, const RunLog& log, const MachineTimes
     cause.repair = away;
   } else if (fault.kind == "hang" && told) {
     cause.effect = Effect::hang;
+  } else if (fault.kind == "hang" && fault.lasts) {
+    return {.stall = fault.lasts};
   } else if (fault.kind == "hang") {
-    return {.why_not = "hang: over before anybody looked"};
+    return {.why_not = "hang: of who was stopped by another fault"};
   } else if (fault.kind == "slow") {
     cause.effect = Effect::slow;
     cause.factor = fault.factor;
@@ -261,10 +268,10 @@ class Again {
 
  private:
   // A training of `milestones` times as many steps has these done at its first milestone.
-  Nanoseconds done_at(Step step, std::size_t faults) const {
+  // (By what was placed so far.)
+  Nanoseconds done_at(Step step) const {
     Scene scene = scene_;
     scene.steps = std::max<Step>(1, step) * milestones;
-    scene.given.resize(std::min(faults, scene.given.size()));
     const Life life = Replica(scene, 0, 0).live();
     return life.reached.empty() ? life.time : life.reached.front();
   }
@@ -276,10 +283,15 @@ class Again {
     const Step step = stand ? stand->step : fault.step;
     const Nanoseconds real = stand ? stand->at : fault.at;
     const bool together = last_ && real < last_->goes_on;
-    const Nanoseconds at = together ? last_->at + std::max<Nanoseconds>(0, real - last_->real)
-                                    : done_at(step, scene_.given.size());
+    const Nanoseconds at =
+        together ? last_->at + std::max<Nanoseconds>(0, real - last_->real) : done_at(step);
     if (stand && !together) {
       last_ = Placed{at, real, log_.done_at(step + 1).value_or(real)};
+    }
+    if (struck.stall) {
+      ++out_.struck;
+      scene_.slowdowns.push_back({.at = seconds(at), .lasts = *struck.stall, .stops = true});
+      return;
     }
     if (!struck.cause || !fault.node) return out_.not_simulated.push_back(struck.why_not);
     scene_.given.push_back(
@@ -315,7 +327,7 @@ class Again {
     Step low = 0, high = out_.until;
     while (low < high) {
       const Step middle = (low + high + 1) / 2;
-      if (done_at(middle, scene_.given.size()) <= time) {
+      if (done_at(middle) <= time) {
         low = middle;
       } else {
         high = middle - 1;
@@ -330,23 +342,36 @@ class Again {
     for (std::size_t i = 0; i < same; ++i) {
       const Deed& deed = out_.real[i];
       if (deed.action != "stop" && !deed.how.starts_with("lost")) continue;
+      if (grows_behind(i)) continue;
       const Step step = furthest(log_, deed);
       const auto real = log_.done_at(step), real_next = log_.done_at(step + 1);
       if (step == before || step >= out_.until || !real || !real_next) continue;
       before = step;
       const Step simulated = steps_by(out_.simulated[i].at);
-      const std::size_t all = scene_.given.size();
       out_.interruptions.push_back(
           {.why = written(deed) + cause_of(deed),
            .step = step,
            .real = seconds(*real_next - *real),
-           .simulated = seconds(done_at(simulated + 1, all) - done_at(simulated, all))});
+           .simulated = seconds(done_at(simulated + 1) - done_at(simulated))});
     }
     const Step last = std::max<Step>(1, out_.until);
     if (const auto real = log_.done_at(last)) {
       out_.real_time = seconds(*real);
-      out_.simulated_time = seconds(done_at(last, scene_.given.size()));
+      out_.simulated_time = seconds(done_at(last));
     }
+  }
+
+  // Whether the start behind that deed is in a larger layout.
+  bool grows_behind(std::size_t i) const {
+    int before = 0;
+    for (std::size_t k = 0; k < out_.real.size(); ++k) {
+      const Deed& deed = out_.real[k];
+      if (k > i && deed.action == "start") {
+        return deed.how == "resized" && deed.replicas >= before;
+      }
+      if (deed.replicas > 0) before = deed.replicas;
+    }
+    return false;
   }
 
   // The fault before it.

@@ -19,7 +19,7 @@ namespace celere::life {
 
 // From the last step that was done before workers were stopped or regrouped to the next new one:
 // until it was noticed, until all began again, and the steps that were done again. (That a replica
-// joins is none: nothing failed.)
+// joins or a layout grows is none: nothing failed.)
 struct Interruption {
   std::string why;  // "stop behind kill_worker"
   Step step = 0;    // the last that was done, of the real one

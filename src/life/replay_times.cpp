@@ -11,9 +11,10 @@ using Samples = std::vector<Nanoseconds>;
 
 Seconds median(Samples samples) {
   if (samples.empty()) return {};
-  const auto middle = samples.begin() + std::ssize(samples) / 2;
-  std::ranges::nth_element(samples, middle);
-  return seconds(std::max<Nanoseconds>(0, *middle));
+  std::ranges::sort(samples);
+  const std::size_t middle = samples.size() / 2;
+  const bool even = samples.size() % 2 == 0;
+  return seconds(even ? (samples[middle - 1] + samples[middle]) / 2 : samples[middle]);
 }
 
 struct Done {
@@ -95,6 +96,7 @@ Step most(Samples samples) {
 }  // namespace
 
 void TimesMeasured::add_deeds(const RunLog& log) {
+  int before = 0;  // replicas
   for (const Deed& deed : log.deeds) {
     const auto ended = [&](const policy::Event& event) {
       const auto* it = std::get_if<policy::GenerationEnded>(&event);
@@ -105,7 +107,11 @@ void TimesMeasured::add_deeds(const RunLog& log) {
       return it != nullptr && it->generation == deed.generation;
     };
     if (deed.action == "stop") append(stops_, until(log, deed, ended));
-    if (deed.action == "start") append(starts_[deed.how], until(log, deed, stepped));
+    if (deed.action == "start") {
+      const bool grows = deed.how == "resized" && deed.replicas >= before;
+      append(starts_[grows ? "grows" : deed.how], until(log, deed, stepped));
+    }
+    if (deed.replicas > 0) before = deed.replicas;
     if (deed.action == "regroup") {
       append(deed.how == "joins" ? joins_ : regroups_, until(log, deed, stepped));
     }
@@ -180,7 +186,7 @@ MachineTimes TimesMeasured::times() const {
   out.restart = ready(again);
   if (!elsewhere.empty()) out.replace = max(Seconds{}, ready(elsewhere) - out.restart);
   const Samples resized = starts("resized");
-  if (!resized.empty()) out.change = max(Seconds{}, ready(resized) - out.restart);
+  if (!resized.empty()) out.change = ready(resized) - out.restart;
   out.stop = median(stops_);
   // One that joins is awaited longer; a life has one time for both.
   out.regroup = ready(regroups_.empty() ? joins_ : regroups_);

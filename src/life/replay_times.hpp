@@ -18,7 +18,7 @@ struct MachineTimes {
   Seconds first = {};                // from the first start to before the first step
   Seconds restart = {};              // the same, in place
   Seconds replace = {};              // and what it took longer with another node
-  Seconds change = {};               // or in another layout
+  Seconds change = {};               // or in a smaller layout: below 0 where fewer start sooner
   Seconds stop = {};                 // until no worker lives
   Seconds regroup = {};              // to before the next step
   Seconds commit = {};               // from a step to its checkpoint on the disk
