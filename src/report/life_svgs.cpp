@@ -263,7 +263,7 @@ Svg reaches(const char* name, const std::string& title, const char* unit,
             130 + 36 * static_cast<int>(list.size()));
   for (std::size_t i = 0; i < list.size(); ++i) {
     const double middle = static_cast<double>(i);
-    plot.box({list[i].low, list[i].high}, {middle - 0.08, middle + 0.08}, color_of(i));
+    plot.box({list[i].low, list[i].high}, {middle - 0.05, middle + 0.05}, color_of(i));
     plot.dot(list[i].middle, middle, i);
   }
   return {name, plot.svg()};

@@ -12,7 +12,7 @@
 namespace celere::report {
 namespace {
 
-constexpr double width = 900, right = 30, bottom = 56, letter = 7;
+constexpr double width = 900, right = 46, bottom = 56, letter = 7;
 constexpr const char* ink = "#15191e";
 constexpr const char* soft = "#566170";
 constexpr const char* rule = "#d9dfe6";
@@ -133,20 +133,26 @@ void Plot::line(const Points& points, std::size_t place, const std::string& name
 
 void Plot::dot(double x, double y, std::size_t place) {
   const double cx = x_of(x), cy = y_of(y);
-  constexpr double r = 6;
+  constexpr double r = 7;
   const std::string color = color_of(place);
   switch (place % 3) {
     case 0:
-      drawn_ += fmt::format("<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"{}\" fill=\"{}\"/>\n", cx, cy,
-                            r - 1, color);
+      drawn_ += fmt::format(
+          "<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"{}\" fill=\"{}\" stroke=\"#ffffff\" "
+          "stroke-width=\"1.5\"/>\n",
+          cx, cy, r - 1, color);
       break;
     case 1:
-      drawn_ += fmt::format("<path d=\"M{:.1f} {:.1f}l{} {}l-{} {}l-{} -{}z\" fill=\"{}\"/>\n", cx,
-                            cy - r, r, r, r, r, r, r, color);
+      drawn_ += fmt::format(
+          "<path d=\"M{:.1f} {:.1f}l{} {}l-{} {}l-{} -{}z\" fill=\"{}\" stroke=\"#ffffff\" "
+          "stroke-width=\"1.5\"/>\n",
+          cx, cy - r, r, r, r, r, r, r, color);
       break;
     default:
-      drawn_ += fmt::format("<path d=\"M{:.1f} {:.1f}l{} {}h-{}z\" fill=\"{}\"/>\n", cx, cy - r, r,
-                            1.8 * r, 2 * r, color);
+      drawn_ += fmt::format(
+          "<path d=\"M{:.1f} {:.1f}l{} {}h-{}z\" fill=\"{}\" stroke=\"#ffffff\" "
+          "stroke-width=\"1.5\"/>\n",
+          cx, cy - r, r, 1.8 * r, 2 * r, color);
   }
 }
 

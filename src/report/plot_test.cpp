@@ -40,13 +40,13 @@ TEST(DayAxis, has_months_where_they_begin) {
   EXPECT_EQ(day_axis(std::nullopt, 0, 10).title, "days from the start");
 }
 
-// The widest label, "100", is guessed at 21 px: the plot begins at 24 + 21 = 45 and ends at 870, so
-// half of it lies at 457.5; upright it goes from 420 - 56 = 364 to 62, so a quarter lies at 288.5.
+// The widest label, "100", is guessed at 21 px: the plot begins at 24 + 21 = 45 and ends at 854, so
+// half of it lies at 449.5; upright it goes from 420 - 56 = 364 to 62, so a quarter lies at 288.5.
 TEST(Plot, puts_points_where_they_belong) {
   Plot plot("<b id=evil>", number_axis("", 0, 100), number_axis("", 0, 100));
   plot.line({{50, 25}}, 0, "a & b");
   const std::string svg = plot.svg();
-  EXPECT_THAT(svg, HasSubstr("points=\"457.5,288.5 \""));
+  EXPECT_THAT(svg, HasSubstr("points=\"449.5,288.5 \""));
   EXPECT_THAT(svg, HasSubstr("a &amp; b"));
   EXPECT_THAT(svg, HasSubstr("&lt;b id=evil&gt;"));
   EXPECT_THAT(svg, Not(HasSubstr("<b id")));

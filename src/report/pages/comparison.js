@@ -62,9 +62,12 @@ const matrix = (shares, order, caption) => table([{name: caption}, ...order.map(
     return value === null ? unknown : make("span", {style: `background:color-mix(in srgb, var(--accent) ${Math.round(38 * value)}%, transparent)`}, share(value));
   })]), {class: "matrix"});
 
-const amounts = (title, note, key, unit, write, factor) => {
+// `units`: [factor, name], the largest first; the first that is not too large serves.
+const amounts = (title, note, key, write, units) => {
   const list = ended.filter((one) => one.f[key("p50")] !== null), missing = ended.filter((one) => one.f[key("p50")] === null);
   if (!list.length) return make("p", {class: "soft"}, `${title}: unknown for all.`);
+  const most = Math.max(...list.map((one) => one.f[key("p95")]));
+  const [factor, unit] = units.find(([size]) => most >= 2 * size) || units[units.length - 1];
   return chart({
     title, note: note + (missing.length ? `; unknown for ${missing.map((one) => one.name).join(", ")}` : ""), height: 60 + 38 * list.length,
     label: `${title}: ` + list.map((one) => `${one.name} ${write(one.f[key("p50")])}`).join(", "),
@@ -123,8 +126,8 @@ append(main, make("section", {class: "first", "aria-label": "The answer in numbe
     make("div", {class: "two stack"}, matrix(all.before, ended, "ends before"), matrix(all.cheaper, ended, "is cheaper than"))) : null,
   all.crossings.length ? section("flips", "What would flip the answer", "Where the answer of two clusters changes in half of all worlds.", list_of(all.crossings.map((one) => one.text))) : null,
   ended.length ? section("money", "Dollars and energy", null, make("div", {class: "two"},
-    amounts("Dollars", "Half of all lives, and from 5 to 95 %", (p) => `dollars_${p}`, "million dollars", dollars, 1e6),
-    amounts("Energy", "Half of all lives, and from 5 to 95 %", (p) => `energy_${p}_mwh`, "GWh", energy, 1e3))) : null,
+    amounts("Dollars", "Half of all lives, and from 5 to 95 %", (p) => `dollars_${p}`, dollars, [[1e9, "billion dollars"], [1e6, "million dollars"], [1e3, "thousand dollars"], [1, "dollars"]]),
+    amounts("Energy", "Half of all lives, and from 5 to 95 %", (p) => `energy_${p}_mwh`, energy, [[1e6, "TWh"], [1e3, "GWh"], [1, "MWh"], [1e-3, "kWh"]]))) : null,
   ended.length ? section("time", "Where the time goes", null, account_bar(ended.map((one) => [one.name, one.f]))) : null,
   able.length ? section("there", "Deliveries and failures", null, arrivals(), best ? [make("h3", {}, `One life on ${best.name}`), failures(best.f), story(best.f)] : null) : null,
   best && best.f.sensitivity.length ? section("sensitivity", `What would change the date of ${best.name}`, null, tornado(best.f)) : null,
