@@ -107,12 +107,22 @@ std::vector<Node> Decision::chosen(int count) {
   const std::vector<Node> others = spares();
   std::vector<Node> fresh, stay, last;
   for (const Node node : others) (m_.nodes.at(node).slow ? last : fresh).push_back(node);
-  auto slow_stay = static_cast<std::ptrdiff_t>(count);
-  for (const Node node : m_.slots) slow_stay -= usable(node) && !m_.nodes.at(node).slow ? 1 : 0;
+  const std::set<int>& odd = index_.odd_slots();  // all others are usable and not slow
+  auto slow_stay = static_cast<std::ptrdiff_t>(count) - std::ssize(m_.slots) + std::ssize(odd);
+  for (const int slot : odd) {
+    const Node node = m_.slots[static_cast<std::size_t>(slot)];
+    slow_stay -= usable(node) && !m_.nodes.at(node).slow ? 1 : 0;
+  }
   slow_stay -= std::ssize(fresh);
-  for (const Node node : m_.slots) {
-    if (!usable(node)) continue;
-    if (!m_.nodes.at(node).slow || slow_stay-- > 0) stay.push_back(node);
+  auto next_odd = odd.begin();
+  for (int slot = 0; slot < static_cast<int>(m_.slots.size()); ++slot) {
+    const Node node = m_.slots[static_cast<std::size_t>(slot)];
+    if (next_odd == odd.end() || *next_odd != slot) {
+      stay.push_back(node);
+      continue;
+    }
+    ++next_odd;
+    if (usable(node) && (!m_.nodes.at(node).slow || slow_stay-- > 0)) stay.push_back(node);
   }
   fresh.insert(fresh.end(), last.begin(), last.end());
   auto next = fresh.begin();
