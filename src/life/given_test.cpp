@@ -26,12 +26,12 @@ Built with(const std::string& faults, Built built = small(), std::uint64_t seed 
 
 const std::size_t own = small_scene().causes.size();  // that the scene has before
 
-// Rank 5 is the second of node 2. Step 150 is done behind the start, 150 steps and one save: 10 +
-// 450 + 3 s; with an evaluation of 4 s behind each 60 steps 8 s later.
+// Rank 5 is the second of node 2. Step 200 is done behind the start, 200 steps and one save, as its
+// own comes after it: 10 + 600 + 3 s; with an evaluation of 4 s behind each 60 steps 12 s later.
 TEST(Given, times_and_steps_are_times_of_a_node) {
   const char* faults =
       "[[fault]]\nkind = \"kill_worker\"\nat = \"100 s\"\nrank = 5\n"
-      "[[fault]]\nkind = \"slow\"\nat_step = 150\nrank = 0\nfactor = 2\nfor_steps = 7\n";
+      "[[fault]]\nkind = \"slow\"\nat_step = 200\nrank = 0\nfactor = 2\nfor_steps = 7\n";
   Built built = with(faults);
   ASSERT_EQ(built.scene.given.size(), 2u);
   EXPECT_EQ(built.scene.given[0].at, 100_s);
@@ -41,12 +41,12 @@ TEST(Given, times_and_steps_are_times_of_a_node) {
   EXPECT_EQ(crashed.name, "scenario: kill_worker");
   EXPECT_EQ(crashed.effect, Effect::crash);
   EXPECT_EQ(crashed.detect, 30_s);
-  EXPECT_EQ(built.scene.given[1].at, Seconds::of(463));
+  EXPECT_EQ(built.scene.given[1].at, Seconds::of(613));
   EXPECT_EQ(built.scene.causes[own + 1].factor, 2);
   EXPECT_EQ(built.scene.causes[own + 1].lasts, 21_s);
   Built evaluated = small();
   evaluated.scene.evaluation = {.every = 60, .takes = 4_s};
-  EXPECT_EQ(with(faults, evaluated).scene.given[1].at, Seconds::of(471));
+  EXPECT_EQ(with(faults, evaluated).scene.given[1].at, Seconds::of(625));
   // The first start is when the fourth node is there.
   Built later = small();
   later.scene.tranches = {{.at = 50_s, .nodes = 5}};
