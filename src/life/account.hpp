@@ -41,6 +41,16 @@ struct StoryEvent {
   std::string text = {};
 };
 
+// What the training did for a while, where the story is asked for. One without a part trains: its
+// steps, saves and evaluations are told apart in the account alone.
+struct Span {
+  Nanoseconds begin = 0, end = 0;
+  std::optional<Part> part = {};
+  int nodes = 0;  // that train
+};
+
+inline constexpr int milestones = 64;
+
 struct Life {
   bool done = false;
   std::string why_not = {};  // not done: who gave up, and why; or the horizon
@@ -55,7 +65,10 @@ struct Life {
   Seconds node_time = {};         // the sum over nodes, each from its arrival to the end
   std::optional<Joules> energy = {};
   std::optional<Dollars> dollars = {};
+  // When each of `milestones` equal shares of the steps was first done; as far as it came.
+  std::vector<Nanoseconds> reached = {};
   std::vector<StoryEvent> story = {};  // where it was asked for
+  std::vector<Span> spans = {};        // so too
 
   // Useful time over all time since there were nodes enough to begin.
   double ettr() const;

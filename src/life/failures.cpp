@@ -30,7 +30,7 @@ double FailureSource::age_at(double hazard) const {
     return span * std::pow(hazard / (rate_ * span), 1 / cause.weibull);
   }
   const double early = scene_->early_time.in_base();
-  const double factor = scene_->early_factor;
+  const double factor = cause.of_parts ? scene_->early_factor : 1;
   const double at_early = rate_ * factor * early;
   if (hazard <= at_early) return hazard / (rate_ * factor);
   return early + (hazard - at_early) / rate_;
@@ -45,7 +45,8 @@ Failure FailureSource::next(Prng& prng, const std::vector<Node>& lemons) {
   const auto found = std::ranges::upper_bound(up_to_, which);
   const auto index = std::min<std::ptrdiff_t>(found - up_to_.begin(), std::ssize(causes_) - 1);
   out.cause = causes_[static_cast<std::size_t>(index)];
-  const bool lemon = prng.uniform() < scene_->lemon_failures;
+  const bool of_parts = scene_->causes[static_cast<std::size_t>(out.cause)].of_parts;
+  const bool lemon = prng.uniform() < scene_->lemon_failures && of_parts;
   const double whom = prng.uniform();
   out.idle_draw = prng.uniform();
   if (lemon && !lemons.empty()) {
@@ -56,19 +57,21 @@ Failure FailureSource::next(Prng& prng, const std::vector<Node>& lemons) {
   return out;
 }
 
-std::vector<FailureSource> failure_sources(const Scene& scene) {
+std::vector<FailureSource> failure_sources(const Scene& scene, Nanoseconds late) {
   std::vector<std::vector<int>> ages;  // causes that age alike
-  std::vector<int> constant;
+  std::vector<int> constant, even;
   for (int i = 0; i < static_cast<int>(scene.causes.size()); ++i) {
     const Cause& cause = scene.causes[static_cast<std::size_t>(i)];
     if (!(cause.rate > PerSecond{})) continue;
     if (cause.weibull == 1) {
-      constant.push_back(i);
+      (cause.of_parts ? constant : even).push_back(i);
     } else {
       ages.push_back({i});
     }
   }
-  if (!constant.empty()) ages.push_back(constant);
+  for (const std::vector<int>& alike : {constant, even}) {
+    if (!alike.empty()) ages.push_back(alike);
+  }
   std::vector<FailureSource> out;
   for (const std::vector<int>& causes : ages) {
     if (scene.by_slot) {
@@ -78,7 +81,8 @@ std::vector<FailureSource> failure_sources(const Scene& scene) {
     int before = 0;
     for (const Tranche& tranche : scene.tranches) {
       if (tranche.nodes == before) continue;
-      out.emplace_back(scene, before, tranche.nodes - before, nanoseconds(tranche.at), causes);
+      const Nanoseconds born = tranche.at > Seconds{} ? nanoseconds(tranche.at) + late : 0;
+      out.emplace_back(scene, before, tranche.nodes - before, born, causes);
       before = tranche.nodes;
     }
   }

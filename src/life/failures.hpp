@@ -31,8 +31,6 @@ class FailureSource {
   // hit more often.
   Failure next(Prng& prng, const std::vector<Node>& lemons);
 
-  bool is_ever() const { return rate_ > 0; }
-
  private:
   double age_at(double hazard) const;  // seconds
 
@@ -45,8 +43,9 @@ class FailureSource {
   double hazard_ = 0;          // of one node so far
 };
 
-// Of all tranches and causes, each with at least one failure to come.
-std::vector<FailureSource> failure_sources(const Scene& scene);
+// Of all tranches and causes, each with at least one failure to come. Tranches after time 0 are
+// there `late` after what they say.
+std::vector<FailureSource> failure_sources(const Scene& scene, Nanoseconds late = 0);
 
 // So many nodes drawn without repetition, ascending.
 std::vector<Node> draw_lemons(const Scene& scene, Prng& prng);

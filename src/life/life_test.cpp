@@ -234,38 +234,5 @@ TEST(Life, is_the_same_on_any_number_of_threads) {
   EXPECT_EQ(times[0], times[2]);
 }
 
-// Arithmetic against counting step by step.
-TEST(Stretch, agrees_with_steps_one_by_one) {
-  for (const Step every : {0, 1, 3, 7}) {
-    for (const Step from : {0, 2, 3, 20}) {
-      const Stretch stretch{
-          .begin = 100, .lead = 4, .from = from, .step = 5, .every = every, .blocking = 3};
-      Nanoseconds time = 100;
-      std::vector<Nanoseconds> done, committed;
-      for (Step step = from + 1; step < from + 40; ++step) {
-        time += 5;
-        done.push_back(time);
-        EXPECT_EQ(stretch.done_at(step), time);
-        if (every > 0 && step % every == 0) time += 3;
-        committed.push_back(every > 0 && step % every == 0 ? time + 6 : 1 << 30);
-      }
-      for (Nanoseconds now = 96; now < 290; ++now) {
-        Step count = from;
-        std::optional<Step> newest;
-        for (std::size_t i = 0; i < done.size(); ++i) {
-          const Step step = from + 1 + static_cast<Step>(i);
-          if (done[i] <= now) count = step;
-          if (committed[i] <= now) newest = step;
-        }
-        ASSERT_EQ(stretch.done_by(now), count) << every << " " << from << " " << now;
-        ASSERT_EQ(stretch.committed_by(now, 6), newest) << every << " " << from << " " << now;
-        const Stretch::Parts parts = stretch.until(now);
-        ASSERT_EQ(parts.stepping + parts.saving + parts.partial, now - 96);
-        ASSERT_LT(parts.partial, 5);
-      }
-    }
-  }
-}
-
 }  // namespace
 }  // namespace celere::life

@@ -7,36 +7,46 @@
 namespace celere::life {
 namespace {
 
-constexpr std::uint64_t repair_seed = 0x9E3779B97F4A7C15;  // what repairs draw moves no failure
+// What repairs and deliveries draw moves no failure.
+constexpr std::uint64_t repair_seed = 0x9E3779B97F4A7C15, late_seed = 0x165667B19E3779F9;
+
+Nanoseconds draw_late(const Scene& scene, std::uint64_t seed, std::uint64_t index) {
+  Prng prng(seed ^ late_seed, index);
+  return nanoseconds(scene.late_min + (scene.late_max - scene.late_min) * prng.uniform());
+}
 
 policy::Shape shape_of(const Layout& layout) {
   policy::Shape out{.slots = layout.nodes, .replicas = layout.replicas};
   out.replicas_whole = layout.replicas_whole;
   if (!layout.replicas_whole) return out;
-  const int each = layout.nodes / layout.replicas;
+  const int row = layout.row > 0 ? layout.row : layout.nodes / layout.replicas;
   out.replica_of_slot.reserve(static_cast<std::size_t>(layout.nodes));
-  for (int slot = 0; slot < layout.nodes; ++slot) out.replica_of_slot.push_back(slot / each);
+  for (int slot = 0; slot < layout.nodes; ++slot) {
+    out.replica_of_slot.push_back(slot / row % layout.replicas);
+  }
   return out;
 }
 
 }  // namespace
 
 // Nodes come by number; one trains from when it and the power for all before it are there.
-std::vector<Arrival> arrivals_of(const Scene& scene) {
+std::vector<Arrival> arrivals_of(const Scene& scene, Nanoseconds late) {
   std::vector<Arrival> out;
-  const auto time_of = [](const std::vector<Tranche>& tranches, Node node) {
-    const auto found = std::ranges::upper_bound(tranches, node, {}, &Tranche::nodes);
-    return found == tranches.end() ? std::optional<Nanoseconds>() : nanoseconds(found->at);
+  const auto add = [&](Nanoseconds there, Node end) {
+    const Node first = out.empty() ? 0 : out.back().end;
+    if (end <= first) return;
+    if (out.empty() || out.back().at != there) out.push_back({there, first, first});
+    out.back().end = end;
   };
-  for (Node node = 0; node < scene.nodes(); ++node) {
-    Nanoseconds there = *time_of(scene.tranches, node);
-    if (!scene.powered.empty()) {
-      const auto powered = time_of(scene.powered, node);
-      if (!powered) break;  // never
-      there = std::max(there, *powered);
+  std::size_t power = 0;
+  for (const Tranche& tranche : scene.tranches) {
+    const Nanoseconds there = tranche.at > Seconds{} ? nanoseconds(tranche.at) + late : 0;
+    for (; power < scene.powered.size(); ++power) {
+      const Tranche& powered = scene.powered[power];
+      add(std::max(there, nanoseconds(powered.at)), std::min(powered.nodes, tranche.nodes));
+      if (powered.nodes > tranche.nodes) break;
     }
-    if (out.empty() || out.back().at != there) out.push_back({there, node, node});
-    ++out.back().end;
+    if (scene.powered.empty()) add(there, tranche.nodes);
   }
   return out;
 }
@@ -64,6 +74,9 @@ Replica::Replica(const Scene& scene, const Beginning& beginning, std::uint64_t s
       first_actions_(beginning.actions),
       up_(static_cast<std::size_t>(scene.nodes())),
       full_pace_(nanoseconds(scene.layouts.front().step)),
+      blocking_(nanoseconds(scene.checkpoints.blocking)),
+      background_(nanoseconds(scene.checkpoints.background)),
+      late_(draw_late(scene, seed, index)),
       layout_(&scene.layouts.front()) {
   life_.causes.resize(scene.causes.size());
 }
@@ -78,7 +91,7 @@ void Replica::after(Nanoseconds wait, Kind kind, std::int64_t a, std::int64_t b)
 
 Life Replica::live() {
   lemons_ = draw_lemons(scene_, repairs_);
-  sources_ = failure_sources(scene_);
+  sources_ = failure_sources(scene_, late_);
   for (std::size_t i = 0; i < sources_.size(); ++i) {
     coming_.push_back(sources_[i].next(failures_, lemons_));
     at(coming_.back().at, Kind::failure, static_cast<std::int64_t>(i));
@@ -86,7 +99,10 @@ Life Replica::live() {
   for (std::size_t i = 0; i < scene_.given.size(); ++i) {
     at(nanoseconds(scene_.given[i].at), Kind::given, static_cast<std::int64_t>(i));
   }
-  arrivals_ = arrivals_of(scene_);
+  for (std::size_t i = 0; i < scene_.slowdowns.size(); ++i) {
+    at(nanoseconds(scene_.slowdowns[i].at), Kind::slowdown, static_cast<std::int64_t>(i));
+  }
+  arrivals_ = arrivals_of(scene_, late_);
   for (std::size_t i = 0; i < arrivals_.size(); ++i) {
     if (arrivals_[i].at == 0) {
       arrive(arrivals_[i]);
@@ -132,7 +148,6 @@ void Replica::arrive(const Arrival& arrival) {
       after(nanoseconds(repairs_.exponential(scene_.dead_repair)), Kind::join, node);
     } else if (begun_ && arrival.at == 0) {  // recovery knows
       up_[static_cast<std::size_t>(node)] = 1;
-      ++told_nodes_;
     } else {
       join(node);
     }
@@ -142,7 +157,6 @@ void Replica::arrive(const Arrival& arrival) {
 
 void Replica::join(Node node) {
   up_[static_cast<std::size_t>(node)] = 1;
-  ++told_nodes_;
   tell_in_order(policy::NodeJoined{node});
 }
 
@@ -167,7 +181,6 @@ void Replica::happen(const Event& event) {
     case Kind::join:
       return join(static_cast<Node>(event.a));
     case Kind::clear:
-      --drained_;
       return tell_in_order(policy::NodeCleared{static_cast<Node>(event.a)});
     case Kind::generation_ended:
       return tell(policy::GenerationEnded{static_cast<int>(event.a)});
@@ -188,14 +201,25 @@ void Replica::happen(const Event& event) {
       if (mine) save_at(event.b);
       return;
     case Kind::commit:
-      if (job_ == Job::running && event.a == policy_.generation()) deliver_commits();
-      return;
+      if (job_ != Job::running || event.a != policy_.generation()) return;
+      deliver_commits();
+      return watch_commits();
     case Kind::pace:
       if (mine) go_on();
       return;
     case Kind::check:
       if (mine) check_failed(event.b);
       return;
+    case Kind::spike:
+      if (mine) spike_seen(event.b);
+      return;
+    case Kind::slowdown:
+    case Kind::slowdown_ends:
+      return slow_down(event);
+    case Kind::leave:
+      return leave(outages_[static_cast<std::size_t>(event.a)]);
+    case Kind::again:
+      return strike(static_cast<int>(event.a), static_cast<Node>(event.b));
     case Kind::slow_ends:
       return slow_ends(static_cast<Node>(event.a));
     case Kind::finish:
@@ -207,176 +231,42 @@ void Replica::happen(const Event& event) {
   }
 }
 
-// ---- failures ----
-
-bool Replica::is_live() const {
-  return job_ == Job::starting || job_ == Job::running || job_ == Job::regrouping ||
-         job_ == Job::finishing;
-}
-
-bool Replica::has_unreported() const {
-  return std::ranges::any_of(unreported_, [&](Node node) { return trains(node); });
-}
-
-Nanoseconds Replica::repair_time(const Cause& cause) {
-  return nanoseconds(cause.repair_varies ? repairs_.exponential(cause.repair) : cause.repair);
-}
-
-void Replica::strike(const Failure& failure) {
-  Node node = failure.target;
-  if (scene_.by_slot) {
-    const std::vector<Node>& nodes = policy_.nodes();
-    if (failure.target >= std::ssize(nodes)) return;
-    node = nodes[static_cast<std::size_t>(failure.target)];
-  }
-  const bool works = trains(node) && job_ != Job::none;
-  if (works || failure.idle_draw < scene_.idle_rate_share) strike(failure.cause, node);
-}
-
-void Replica::strike(int index, Node node) {
-  if (up_[static_cast<std::size_t>(node)] == 0) return;
-  const Cause& cause = scene_.causes[static_cast<std::size_t>(index)];
-  if (cause.effect == Effect::lost) return strike_group(cause, index, node);
-  if (trains(node) && is_live()) strike_worker(cause, index, node);
-}
-
-void Replica::strike_group(const Cause& cause, int index, Node node) {
-  Outage outage{.cause = index, .nodes = {}};
-  bool hit = false;
-  const Node first = node / cause.group * cause.group;
-  const Node end = std::min(first + cause.group, scene_.nodes());
-  for (Node other = first; other < end; ++other) {
-    if (up_[static_cast<std::size_t>(other)] == 0) continue;
-    up_[static_cast<std::size_t>(other)] = 0;
-    outage.nodes.push_back(other);
-    unreported_.push_back(other);
-    hit = hit || trains(other);
-  }
-  hit = hit && job_ != Job::none;
-  CauseCount& count = life_.causes[static_cast<std::size_t>(index)];
-  ++(hit ? count.hits : count.idle_hits);
-  say("{}: {} nodes from node {} on fail{}", cause.name, outage.nodes.size(), first,
-      hit ? "" : ", which do not train");
-  if (hit && is_live()) halt(index);
-  outages_.push_back(std::move(outage));
-  after(nanoseconds(cause.detect + cause.localise), Kind::report, std::ssize(outages_) - 1);
-}
-
-void Replica::strike_worker(const Cause& cause, int index, Node node) {
-  CauseCount& count = life_.causes[static_cast<std::size_t>(index)];
-  ++count.hits;
-  say("{}: on node {}", cause.name, node);
-  if (cause.effect == Effect::silent) {
-    if (corrupt_since_ || job_ != Job::running) return;
-    corrupt_since_ = stretch_.done_by(now_) + 1;
-    corrupt_node_ = node;
-    corrupt_cause_ = index;
-    return plan_check();
-  }
-  if (cause.effect == Effect::slow) {
-    slow_.push_back({node, index, cause.factor, std::ssize(outages_)});
-    after(nanoseconds(cause.lasts), Kind::slow_ends, node);
-    if (job_ == Job::running) at(stretch_.done_at(stretch_.done_by(now_) + 1), Kind::pace, epoch_);
-  } else {
-    halt(index);
-  }
-  outages_.push_back({.cause = index, .nodes = {node}});
-  after(nanoseconds(cause.detect + cause.localise), Kind::report, std::ssize(outages_) - 1);
-}
-
-void Replica::halt(int cause) {
-  ++life_.failures;
-  Nanoseconds partial = 0;
-  if (job_ == Job::running) {
-    partial = end_stretch(true);
-  } else {
-    settle();
-  }
-  ++epoch_;
-  cause_ = cause;
-  life_.causes[static_cast<std::size_t>(cause)].lost += partial;
-  job_ = Job::halted;
-  part_ = Part::detection;
-}
-
-void Replica::slow_ends(Node node) {
-  const auto of_node = [&](const SlowNode& slow) { return slow.node == node; };
-  const bool reported = std::ranges::any_of(
-      slow_, [&](const SlowNode& slow) { return of_node(slow) && slow.reported; });
-  std::erase_if(slow_, of_node);
-  if (job_ == Job::running) at(stretch_.done_at(stretch_.done_by(now_) + 1), Kind::pace, epoch_);
-  if (reported && !policy_.is_drained(node)) tell_in_order(policy::NodeCleared{node});
-}
-
-void Replica::report(const Outage& outage) {
-  const Cause& cause = scene_.causes[static_cast<std::size_t>(outage.cause)];
-  const int generation = policy_.generation();
-  const Node node = outage.nodes.front();
-  switch (cause.effect) {
-    case Effect::lost:
-      for (const Node other : std::vector<Node>(outage.nodes)) {
-        std::erase(unreported_, other);
-        --told_nodes_;
-        after(repair_time(cause), Kind::join, other);
-        tell_in_order(policy::NodeGone{other});
-      }
-      return;
-    case Effect::preempt:
-    case Effect::nan:
-    case Effect::spike:
-      return;
-    case Effect::crash:
-      if (job_ == Job::halted && trains(node)) {
-        tell(policy::WorkerExited{.generation = generation, .node = node, .rank = 0, .code = 1});
-      }
-      return;
-    case Effect::hang:
-      if (job_ == Job::halted) tell(policy::Overdue{generation, {node}});
-      return;
-    case Effect::silent:
-      if (job_ == Job::halted) {
-        tell(policy::BadNumbers{generation, policy::Sick::mismatch, reached_, node});
-      }
-      return;
-    case Effect::slow:
-      for (SlowNode& slow : slow_) {
-        if (slow.node != node || !is_live()) continue;
-        slow.reported = true;
-        return tell_in_order(policy::Slow{generation, node, 0, cause.factor});
-      }
-      return;
-  }
-}
-
 // ---- what was ordered is done ----
 
-void Replica::ready(int generation) {
-  if (job_ != Job::starting || generation != policy_.generation()) return;
-  if (has_unreported()) {
-    settle();
-    job_ = Job::halted;
-    part_ = Part::detection;
-    return;
-  }
+// What of the new generation is down already, its nodes will find.
+bool Replica::is_whole() {
   settle();
+  if (!has_unreported()) return true;
+  job_ = Job::halted;
+  part_ = Part::detection;
+  return false;
+}
+
+void Replica::ready(int generation) {
+  if (job_ != Job::starting || generation != policy_.generation() || !is_whole()) return;
   // Who measures finds the slow ones again.
   for (const SlowNode& slow : slow_) {
     const Cause& cause = scene_.causes[static_cast<std::size_t>(slow.cause)];
     after(nanoseconds(cause.detect + cause.localise), Kind::report, slow.outage);
   }
-  begin_stretch(reached_, 0);
+  begin_stretch(reached_);
 }
 
 void Replica::went_on(int generation) {
-  if (job_ != Job::regrouping || generation != policy_.generation()) return;
-  settle();
-  if (has_unreported()) {
-    job_ = Job::halted;
-    part_ = Part::detection;
-    return;
-  }
+  if (job_ != Job::regrouping || generation != policy_.generation() || !is_whole()) return;
   tell(policy::WentOn{generation, reached_});
-  if (job_ == Job::regrouping && policy_.generation() == generation) begin_stretch(reached_, 0);
+  if (job_ == Job::regrouping && policy_.generation() == generation) begin_stretch(reached_);
+}
+
+void Replica::slow_down(const Event& event) {
+  const Slowdown& slowdown = scene_.slowdowns[static_cast<std::size_t>(event.a)];
+  const bool begins = event.kind == Kind::slowdown;
+  say("{} {}", slowdown.name, begins ? "begins" : "ends");
+  if (begins) {
+    after(nanoseconds(slowdown.lasts), Kind::slowdown_ends, event.a);
+    if (slowdown.every > Seconds{}) after(nanoseconds(slowdown.every), Kind::slowdown, event.a);
+  }
+  change_pace();
 }
 
 void Replica::planned(int nodes) {

@@ -8,8 +8,8 @@
 //
 // or the others go on: failure -> told -> (regroup) -> the next step. Between failures a life is
 // arithmetic (stretch.hpp): recovery is told of steps and commits when it is next told of anything,
-// which changes no decision, as each of these only counts then. With `every_event` it is told of
-// each at its time, which a test holds against it.
+// which changes no decision, as each of these only counts then; while a node is about to leave, it
+// is told of each commit. With `every_event` it always is, which a test holds against it.
 //
 // Leaves out: what stands in scene.hpp.
 #pragma once
@@ -17,6 +17,7 @@
 #include <fmt/format.h>
 
 #include <cstdint>
+#include <optional>
 #include <queue>
 #include <string>
 #include <utility>
@@ -36,7 +37,8 @@ struct Arrival {
   Nanoseconds at = 0;
   Node first = 0, end = 0;
 };
-std::vector<Arrival> arrivals_of(const Scene& scene);
+// Tranches after time 0 come `late` after what they say.
+std::vector<Arrival> arrivals_of(const Scene& scene, Nanoseconds late = 0);
 
 struct LifeOptions {
   bool story = false;
@@ -83,7 +85,12 @@ class Replica {
     commit,            // something of generation a was committed
     pace,              // epoch a ends: steps take another time from here on
     check,             // for silent corruption, behind step b of epoch a
+    spike,             // of the loss is seen behind step b of epoch a
     slow_ends,         // node a
+    slowdown,          // a of the scene begins
+    slowdown_ends,     // and ends
+    leave,             // the nodes of outage a, as was announced
+    again,             // cause a strikes node b, which nobody had found
     finish,            // of epoch a
     tick,
   };
@@ -137,16 +144,29 @@ class Replica {
   // ---- replica.cpp: what happens ----
   void arrive(const Arrival& arrival);
   void join(Node node);
+  void ready(int generation);
+  void went_on(int generation);
+  bool is_whole();
+  void planned(int nodes);
+  void finish();
+  void slow_down(const Event& event);
+
+  // ---- replica_failures.cpp: what fails, and who hears of it ----
   void strike(const Failure& failure);
   void strike(int index, Node node);
   void strike_worker(const Cause& cause, int index, Node node);
   void strike_group(const Cause& cause, int index, Node node);
+  void leave(Outage outage);
+  void fall(Outage outage);
   void slow_ends(Node node);
+  void check_failed(Step step);
+  void spike_seen(Step step);
+  void report_later(Outage outage);
   void report(const Outage& outage);
-  void ready(int generation);
-  void went_on(int generation);
-  void planned(int nodes);
-  void finish();
+  void report_lost(const Outage& outage);
+  void report_hang(int cause, Node node);
+  void report_slow(const Cause& cause, Node node);
+  Node named(Node sick);  // it, or who is taken for it
   bool trains(Node node) const { return policy_.slot_of(node) >= 0; }
   bool is_live() const;
   bool has_unreported() const;  // a node of this generation is down, and nobody knows
@@ -168,20 +188,31 @@ class Replica {
 
   // ---- replica_steps.cpp: steps, saves and the account ----
   void settle();  // the time since the last change belongs to part_
+  void tell_span(std::optional<Part> part);
+  void pass_milestones();
   void enter(Part part);
-  void begin_stretch(Step from, Nanoseconds lead);
-  Nanoseconds end_stretch(bool failed);  // what a step had done that was not finished
+  // The stretch or the waiting ends, and all is void that was to come of it. What a step had done
+  // that was not finished.
+  Nanoseconds stand(Job job, Part part, bool failed = false);
+  void begin_stretch(Step from, Pause lead = {});  // it stands at its end where it must
+  Nanoseconds end_stretch(bool failed);            // as stand()
   void save_last();
   void go_on();  // a new stretch from here, with another pace
   void save_soon();
   void save_at(Step step);
   void plan_check();
-  void check_failed(Step step);
+  void plan_spike();
+  void change_pace();  // behind the step under way
+  Step commit_up_to(Step last, const Stretch& stretch) const;
   void tell_progress(const Stretch& stretch);
   void tell_commit(Step step);
+  void watch_commits();
   void deliver_commits();
-  Nanoseconds pace(bool with_slow) const;
-  double slowness(int* cause) const;
+  Nanoseconds pace(double slowness, Nanoseconds time) const;
+  const SlowNode* slowest() const;  // nothing: none that trains is slow
+  // When the slowdown that holds at this time ends; nothing: it does not hold.
+  std::optional<Nanoseconds> slowed_until(const Slowdown& slowdown, Nanoseconds time) const;
+  Nanoseconds standing_from(Nanoseconds time) const;  // so long
 
   const Scene& scene_;
   LifeOptions options_;
@@ -203,23 +234,27 @@ class Replica {
   std::vector<char> up_;  // of each node
   std::vector<Node> unreported_;
   std::vector<SlowNode> slow_;
-  int told_nodes_ = 0, drained_ = 0;  // as recovery knows them
 
   Job job_ = Job::none;
   Part part_ = Part::waiting;
   Nanoseconds since_ = 0;
-  int cause_ = -1;          // of the last outage
+  int cause_ = -1;       // of the last outage
+  int slow_cause_ = -1;  // of who slows the stretch down, and what a step takes without it
+  Nanoseconds healthy_pace_ = 1;
   std::int64_t epoch_ = 0;  // of the stretch: events of an older one are void
   Stretch stretch_;         // while running
-  Nanoseconds full_pace_ = 1;
+  const Nanoseconds full_pace_, blocking_, background_, late_;
   const Layout* layout_ = nullptr;
   Step reached_ = 0, best_ = 0;
   Step told_commit_ = 0;
   std::vector<Commit> in_flight_;  // saved by an earlier stretch of this generation
   bool save_wanted_ = false;
+  std::optional<Nanoseconds> watched_at_;  // the commit that is waited for next
   std::optional<Step> corrupt_since_;
   Node corrupt_node_ = 0;
   int corrupt_cause_ = 0;
+  std::optional<Step> spike_since_;
+  int spike_cause_ = 0;
   Life life_;
 };
 

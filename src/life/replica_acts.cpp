@@ -25,12 +25,13 @@ void Replica::carry_out(std::vector<policy::Action> actions) {
     tick_at_ = wakes->nanoseconds;
     at(*tick_at_, Kind::tick);
   }
+  watch_commits();
 }
 
 // Backing off is part of the restart; else nodes are missing.
 void Replica::wait() {
   Part part = life_.starts == 0 ? Part::waiting : Part::no_machine;
-  if (life_.starts > 0 && told_nodes_ - drained_ >= policy_.shape().slots) part = Part::restart;
+  if (life_.starts > 0 && policy_.steady() >= policy_.shape().slots) part = Part::restart;
   if (job_ != Job::none || part != part_) enter(part);
   job_ = Job::none;
 }
@@ -76,29 +77,15 @@ void Replica::act(const policy::Start& start) {
 }
 
 void Replica::act(const policy::Regroup& regroup) {
-  if (job_ == Job::running) {
-    end_stretch(false);
-  } else {
-    settle();
-  }
-  ++epoch_;
+  stand(Job::regrouping, Part::restart);
   ++life_.regroups;
   in_flight_.clear();
   save_wanted_ = false;
-  job_ = Job::regrouping;
-  part_ = Part::restart;
   after(nanoseconds(scene_.times.regroup), Kind::went_on, regroup.generation);
 }
 
 void Replica::act(const policy::Stop& stop) {
-  if (job_ == Job::running) {
-    end_stretch(false);
-  } else {
-    settle();
-  }
-  ++epoch_;
-  job_ = Job::stopping;
-  part_ = Part::restart;
+  stand(Job::stopping, Part::restart);
   after(nanoseconds(scene_.times.stop), Kind::generation_ended, stop.generation);
 }
 
@@ -118,7 +105,6 @@ void Replica::act(const policy::Replan& replan) {
 
 // It is looked at, as long as a repair takes, and then may work again.
 void Replica::act(const policy::Drain& drain) {
-  ++drained_;
   ++life_.drained;
   const Cause* cause = cause_ < 0 ? nullptr : &scene_.causes[static_cast<std::size_t>(cause_)];
   after(cause == nullptr ? 0 : repair_time(*cause), Kind::clear, drain.node);

@@ -7,7 +7,8 @@
 
 namespace celere::life {
 
-inline constexpr int crash = 0, lost = 1, hang = 2, slow = 3, silent = 4;
+inline constexpr int crash = 0, lost = 1, hang = 2, slow = 3, silent = 4, nan = 5, spike = 6,
+                     preempt = 7;
 
 // 1,000 steps of 3 s on 4 nodes, a save every 100 that blocks 3 s and is committed 5 s later; a
 // first start of 10 s. Nothing fails by itself: each effect is a cause with rate 0.
@@ -23,12 +24,14 @@ inline Scene small_scene() {
     out.repair_varies = false;
     return out;
   };
-  scene.causes = {cause("crash", Effect::crash), cause("lost", Effect::lost),
-                  cause("hang", Effect::hang), cause("slow", Effect::slow),
-                  cause("silent", Effect::silent)};
+  scene.causes = {cause("crash", Effect::crash),   cause("lost", Effect::lost),
+                  cause("hang", Effect::hang),     cause("slow", Effect::slow),
+                  cause("silent", Effect::silent), cause("nan", Effect::nan),
+                  cause("spike", Effect::spike),   cause("preempt", Effect::preempt)};
   scene.causes[hang].localise = 180_s;
   scene.causes[slow].factor = 2;
   scene.causes[slow].lasts = 1000_s;
+  scene.causes[preempt].notice = 60_s;
   scene.times.first = 10_s;
   scene.times.stop = 5_s;
   scene.times.replace = 60_s;
@@ -92,6 +95,27 @@ inline Scene random_scene(unsigned seed) {
   scene.recovery.back_off_max = Seconds::of(pick({0, 10}));
   scene.times.plan = Seconds::of(pick({0, 4}));
   scene.horizon = 300000_s;
+  // Fractions, so that sums of rounded times and rounded sums would part.
+  scene.checkpoints.blocking = Seconds::of(pick({0, 3}) + 1e-9 * 0.4 * pick({0, 1, 2}));
+  scene.checkpoints.background += Seconds::of(1e-9 * 0.4 * pick({0, 1, 2}));
+  scene.causes[preempt].group = pick({1, 3});
+  scene.causes[preempt].notice = Seconds::of(pick({0, 20, 200}));
+  scene.recovery.spike_heals = pick({1, 5, 50});
+  scene.recovery.skips = pick({0, 3, 1000});
+  scene.misdiagnosis = {.share = 0.3 * pick({0, 1, 2}), .again = Seconds::of(pick({1, 300}))};
+  scene.evaluation = {.every = pick({0, 34, 45}), .takes = Seconds::of(0.1 * pick({3, 200}))};
+  scene.flaps = {.rate = PerSecond::of(1e-4 * pick({0, 3})), .stall = Seconds::of(pick({1, 10}))};
+  scene.late_min = Seconds::of(pick({0, 70}));
+  scene.late_max = scene.late_min + Seconds::of(pick({0, 300}));
+  if (random() % 2 == 0) {
+    scene.slowdowns.push_back({.name = "heat", .at = Seconds::of(pick({0, 110})), .lasts = 210_s});
+    scene.slowdowns.back().every = Seconds::of(pick({0, 777}));
+    scene.slowdowns.back().factor = 0.5 * pick({2, 3, 8});
+  }
+  if (random() % 2 == 0) {
+    scene.slowdowns.push_back({.name = "dark", .at = 400_s, .lasts = 90_s, .stops = true});
+    scene.slowdowns.back().every = Seconds::of(pick({0, 555}));
+  }
   return scene;
 }
 

@@ -76,6 +76,10 @@ class Recovery {
   // Which of them it is; -1: none, a spare.
   int slot_of(Node node) const;
   bool is_drained(Node node) const;
+  // So many nodes are there, not drained, and not about to be taken away.
+  int steady() const { return index_.steady(); }
+  // Some are, so that what it decides may change with the time alone.
+  bool is_any_leaving() const { return !index_.leaving().empty(); }
   int failures_of(Node node) const;  // within the window, as far as they were counted
   // The checkpoints that a roll back could need, ascending: besides the newest, these must not be
   // removed.
