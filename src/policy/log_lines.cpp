@@ -281,24 +281,26 @@ Result<Told> read_told(const wire::Event& line) {
 }
 
 std::vector<wire::EventField> begins_fields(const Begins& begins) {
-  const Settings& settings = begins.settings;
+  // Each by its name, so that a setting that is added and not written does not compile.
+  const auto& [on_lost_replica, retries, back_off, back_off_max, node_failures, node_window,
+               node_patience, resizes, straggler_factor, skips, restarts, spike_heals,
+               saves_failed] = begins.settings;
   Fields fields;
   fields.add("memory_xxh3", begins.memory);
   fields.add(begins.shape);
-  fields.add("on_lost_replica",
-             std::string(lost_names[static_cast<std::size_t>(settings.on_lost_replica)]));
-  fields.add("retries", settings.retries);
-  fields.add("back_off_s", settings.back_off.in_base());
-  fields.add("back_off_max_s", settings.back_off_max.in_base());
-  fields.add("node_failures", settings.node_failures);
-  fields.add("node_window_s", settings.node_window.in_base());
-  fields.add("node_patience_s", settings.node_patience.in_base());
-  fields.add("resizes", settings.resizes);
-  fields.add("straggler_factor", settings.straggler_factor);
-  fields.add("skips", settings.skips);
-  fields.add("restarts", settings.restarts);
-  fields.add("spike_heals_steps", settings.spike_heals);
-  fields.add("saves_failed", settings.saves_failed);
+  fields.add("on_lost_replica", std::string(lost_names[static_cast<std::size_t>(on_lost_replica)]));
+  fields.add("retries", retries);
+  fields.add("back_off_s", back_off.in_base());
+  fields.add("back_off_max_s", back_off_max.in_base());
+  fields.add("node_failures", node_failures);
+  fields.add("node_window_s", node_window.in_base());
+  fields.add("node_patience_s", node_patience.in_base());
+  fields.add("resizes", resizes);
+  fields.add("straggler_factor", straggler_factor);
+  fields.add("skips", skips);
+  fields.add("restarts", restarts);
+  fields.add("spike_heals_steps", spike_heals);
+  fields.add("saves_failed", saves_failed);
   return fields.take();
 }
 

@@ -96,6 +96,16 @@ TEST(LogLines, settings_and_shape_come_back) {
   EXPECT_EQ(read->settings.on_lost_replica, LostReplica::go_on);
   EXPECT_EQ(read->settings.node_patience, it.node_patience);
   EXPECT_FALSE(read->settings.resizes);
+  EXPECT_EQ(read->settings.retries, 3);
+  EXPECT_EQ(read->settings.back_off, it.back_off);
+  EXPECT_EQ(read->settings.back_off_max, it.back_off_max);
+  EXPECT_EQ(read->settings.node_failures, 4);
+  EXPECT_EQ(read->settings.node_window, it.node_window);
+  EXPECT_EQ(read->settings.straggler_factor, 1.25);
+  EXPECT_EQ(read->settings.skips, 0);
+  EXPECT_EQ(read->settings.restarts, 77);
+  EXPECT_EQ(read->settings.spike_heals, 9);
+  EXPECT_EQ(read->settings.saves_failed, 5);
 }
 
 TEST(LogLines, what_nobody_wrote_is_refused) {
