@@ -58,6 +58,7 @@ int main(int argc, char** argv) {
   add_plan(app, common);
   add_simulate(app, common);
   add_compare(app, common);
+  add_report(app, common);
   add_validate(app, common);
   add_fit(app, common);
   add_calibrate(app, common);

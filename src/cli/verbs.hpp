@@ -27,6 +27,7 @@ struct Common {
 void add_plan(CLI::App& app, Common& common);
 void add_simulate(CLI::App& app, Common& common);
 void add_compare(CLI::App& app, Common& common);
+void add_report(CLI::App& app, Common& common);
 void add_train(CLI::App& app, Common& common);
 void add_status(CLI::App& app, Common& common);
 void add_calibrate(CLI::App& app, Common& common);

@@ -158,6 +158,8 @@ void each_pair(const std::vector<std::size_t>& order, const Visit& visit) {
   }
 }
 
+}  // namespace
+
 void judge(Comparison& out) {
   const std::size_t count = out.contenders.size();
   out.before.assign(count, std::vector<double>(count, 0.5));
@@ -189,8 +191,6 @@ void judge(Comparison& out) {
   });
   each_pair(out.by_dollars, [&](std::size_t i, std::size_t j) { add_price(out, i, j); });
 }
-
-}  // namespace
 
 Result<Comparison> compare(const spec::Run& run, const std::vector<std::string>& clusters,
                            const spec::Catalog& catalog, const life::ForecastOptions& options,

@@ -71,4 +71,8 @@ Result<Comparison> compare(const spec::Run& run, const std::vector<std::string>&
                            const spec::Catalog& catalog, const life::ForecastOptions& options,
                            ThreadPool& threads);
 
+// Who is before whom, and where that flips: fills in all that is read from the contenders' lives.
+// REQUIRES: forecasts of equally many lives.
+void judge(Comparison& comparison);
+
 }  // namespace celere::study
