@@ -3,6 +3,7 @@
 #include "base/files.hpp"
 #include "cli/validate_whole.hpp"
 #include "cli/verbs.hpp"
+#include "report/lives_report.hpp"
 #include "report/validate_report.hpp"
 #include "study/bounds.hpp"
 #include "study/run_fit.hpp"
@@ -14,10 +15,23 @@ struct Flags {
   std::string runs_file, page;
   bool leave_one_out = false;
   bool end_to_end = false;
+  bool lives = false;
 };
+
+int validate_published_lives(const Common& common) {
+  const auto lives = study::parse_published_lives(study::embedded_published_lives());
+  if (!lives.ok()) return complain(lives.error().text());
+  ThreadPool threads;
+  const study::LivesValidation validation = study::validate_lives(*lives, {}, threads);
+  print(common.json ? report::lives_json(validation) : report::lives_text(validation));
+  const std::vector<std::string> broken = study::broken(validation);
+  for (const std::string& bound : broken) complain("catalog/published/lives.toml: " + bound);
+  return broken.empty() ? exit_fine : exit_no;
+}
 
 int run_validate(const Flags& flags, const Common& common) {
   if (flags.end_to_end) return validate_whole_trainings(flags.runs_file, common);
+  if (flags.lives) return validate_published_lives(common);
   const std::unique_ptr<Files> files = local_files();
   Result<study::PublishedRuns> runs = published_runs(*files, flags.runs_file);
   if (!runs.ok()) return complain(runs.error().text());
@@ -55,14 +69,15 @@ void add_validate(CLI::App& app, Common& common) {
   verb->add_option("--runs", flags->runs_file,
                    "rows in the format of catalog/published/README.md (default: those)");
   verb->add_flag("--json", common.json, "print JSON");
-  CLI::Option* page =
-      verb->add_option("--report", flags->page, "write all of it as one HTML page");
+  CLI::Option* page = verb->add_option("--report", flags->page, "write all of it as one HTML page");
   CLI::Option* one_out = verb->add_flag("--leave-one-out", flags->leave_one_out,
                                         "refit without each source in turn, and predict it");
   verb->add_flag("--end-to-end", flags->end_to_end,
                  "whole trainings instead: GPU-hours from model, tokens, GPU and count")
       ->excludes(page)
       ->excludes(one_out);
+  verb->add_flag("--lives", flags->lives,
+                 "trainings under failures instead, held against what was published of them");
   verb->callback([flags, &common] { common.exit_code = run_validate(*flags, common); });
 }
 
