@@ -45,7 +45,8 @@ const char* name_of_how(How how) {
   CHECK(false);
 }
 
-std::string joined(const std::vector<int>& numbers) {
+template <typename Numbers>
+std::string joined(const Numbers& numbers) {
   return fmt::format("{}", fmt::join(numbers, ","));
 }
 
