@@ -75,7 +75,7 @@ std::string end_to_end_json(const study::WholeValidation& validation) {
   Json results = Json::array();
   for (const WholeResult& result : validation.results) results.push_back(result_json(result));
   Json left_out = nullptr;
-  if (validation.trainings.measured > 0) {
+  if (validation.left_out) {
     left_out = {{"median", validation.left_out_median},
                 {"inside", validation.left_out_inside},
                 {"practice_exponent", validation.exponent},

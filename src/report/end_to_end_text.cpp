@@ -92,7 +92,7 @@ std::string end_to_end_text(const study::WholeValidation& validation) {
   out += "Errors are |predicted / measured - 1|; \"~\" before a count that was assumed.\n\n";
   out += summary_line("MLPerf", validation.mlperf);
   out += summary_line("Other trainings", validation.trainings);
-  if (validation.trainings.measured > 0) {
+  if (validation.left_out) {
     out += fmt::format(
         "  with each maker left out in turn: error median {}, {:.0f} % inside; these rows give the "
         "exponent {:.2f}\n",

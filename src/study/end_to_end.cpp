@@ -97,6 +97,9 @@ Result<Spread> WholeRunPredictor::set_practice(WholePrediction& out, const Whole
     return raised(numbers_.mlperf, inputs.global_batch ? 1 : numbers_.assumed_batch);
   }
   ASSIGN_OR_RETURN(out.goodput, goodput_of(model, out.layout.layout, working));
+  if (!(out.goodput > 0)) {
+    return Error{ErrorCode::unsupported, "failures leave it no time to train", {}};
+  }
   ASSIGN_OR_RETURN(const double exponent, numbers_.exponent.needed_for(what));
   if (model.setting().stack.fused_attention) {
     out.beyond = beyond_chinchilla(inputs.tokens->in_base() / *inputs.parameters);

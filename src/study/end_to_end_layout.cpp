@@ -14,6 +14,7 @@ using layout::Layout;
 using layout::Recompute;
 
 constexpr int tp_most = 8, cp_most = 8, ep_most = 64;
+constexpr double idle_most = 1.0 / 16;  // of the GPUs, where the degrees do not divide them
 constexpr std::int64_t long_sequence = 8192;
 constexpr std::array pipelines = {1, 2, 4, 6, 8, 12, 16, 32, 64};
 constexpr std::array micro_batches = {1, 2, 4};
@@ -72,8 +73,11 @@ class Chooser {
  private:
   void try_replicas(Layout one) {
     const std::int64_t model_ranks = std::int64_t{1} * one.tp * one.cp * one.pp;
-    if (gpus_ % model_ranks != 0) return;
     one.dp = static_cast<int>(gpus_ / model_ranks);
+    if (one.dp == 0 || idle_most * static_cast<double>(gpus_) <
+                           static_cast<double>(gpus_ - one.dp * model_ranks)) {
+      return;
+    }
     for (const Chunks& chunks : chunks_of(one.pp, model_.setting().model.layers)) {
       one.vpp = chunks.vpp;
       one.partition = chunks.partition;

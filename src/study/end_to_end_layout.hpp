@@ -1,20 +1,20 @@
 // The layout that whoever trained would have chosen, where nobody says: the fastest that fits, by
 // cost::StepModel, of those that recipes use.
 //
-//   tp       powers of two to 8 within the NVLink domain, with sequence parallelism
-//   cp       1; with sequences of 8,192 or more powers of two to 8
-//   pp       powers of two to 64, 6 and 12, no more than layers
-//   vpp      1, and the numbers of chunks that divide the layers (or layers, embedding and head,
-//   the
-//            chunks being balanced) down to one or two layers each
-//   ep       of experts: powers of two to 64, not split further
-//   ZeRO     1, and 3 without a pipeline
-//   micro    1, 2 and 4 sequences
-//   recompute the least that fits: nothing, so many layers of a chunk, everything
+//   tp         powers of two to 8 within the NVLink domain, with sequence parallelism
+//   cp         1; with sequences of 8,192 or more powers of two to 8
+//   pp         powers of two to 64, 6 and 12
+//   schedule   1F1B; interleaved in chunks of 1, 2 or 4 layers where these divide the layers, or
+//              the layers, embedding and head; DualPipe where the software has it
+//   ep         of experts: powers of two to 64, not split further
+//   ZeRO       1, and 3 without tensor or pipeline parallelism where attention is fused (before,
+//              ZeRO 3 was another software)
+//   micro      1, 2 and 4 sequences
+//   recompute  the least that fits: nothing, so many layers of a chunk, everything
 //
-// The replicas take all GPUs; a batch that they do not divide is rounded up, as the last
-// micro-batch takes as long as a full one. A twelfth of the planner's space, and what it leaves out
-// (offloading, zero-bubble, orders of ranks) these trainings did not use.
+// The replicas take all GPUs, or all but a sixteenth where the degrees do not divide them; a batch
+// that they do not divide is rounded up, as the last micro-batch takes as long as a full one. Left
+// out of the planner's space: offloading, zero-bubble, other orders of ranks.
 #pragma once
 
 #include <optional>

@@ -76,14 +76,20 @@ TEST(UsualLayout, is_no_slower_than_any_of_its_kind) {
   EXPECT_GT(tried, 100);
 }
 
-// 60 sequences on 16 replicas are 64; a batch that is only assumed is trained as it is rounded up.
-TEST(UsualLayout, rounds_the_batch_up_and_takes_all_gpus) {
+// 60 sequences on 16 replicas are 64; 1,009 GPUs are a prime: at least 15 sixteenths of them work.
+TEST(UsualLayout, rounds_the_batch_up_and_leaves_few_gpus) {
   const auto model = model_of("llama-3-8b", 16);
   const auto chosen = usual_layout(*model, 16, {.sequences = 60, .fixed = false});
   ASSERT_TRUE(chosen);
   EXPECT_EQ(chosen->layout.ranks(), 16);
   EXPECT_GE(chosen->global_batch, 60);
   EXPECT_EQ(layout::illegal(chosen->layout, model->shape(chosen->global_batch)), std::nullopt);
+  const auto prime = model_of("llama-2-70b", 1009);
+  const auto most = usual_layout(*prime, 1009, {.sequences = 1024, .fixed = false});
+  ASSERT_TRUE(most);
+  EXPECT_TRUE(most->fits);
+  EXPECT_GE(most->layout.ranks(), 946);
+  EXPECT_LE(most->layout.ranks(), 1009);
 }
 
 // 405 G parameters do not fit 8 GPUs of 80 GB: said so, and the one that needs least is given.
@@ -95,10 +101,10 @@ TEST(UsualLayout, says_where_nothing_fits) {
   EXPECT_GT(chosen->step.memory_max, model->numbers().memory);
 }
 
-// 17 GPUs and 8 sequences: no degree divides, and 17 replicas have nothing to train.
+// 100,000 GPUs and one sequence: at most 8 * 64 ranks can share it.
 TEST(UsualLayout, says_where_nothing_is_legal) {
-  const auto model = model_of("llama-3-8b", 17);
-  EXPECT_FALSE(usual_layout(*model, 17, {.sequences = 8, .fixed = true}));
+  const auto model = model_of("llama-3-8b", 100'000);
+  EXPECT_FALSE(usual_layout(*model, 100'000, {.sequences = 1, .fixed = true}));
 }
 
 }  // namespace

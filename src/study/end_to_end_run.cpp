@@ -13,6 +13,8 @@ namespace {
 
 constexpr double seconds_an_hour = 3600;
 constexpr double gpus_most = 16'777'216;
+constexpr double parameters_most = 1e15, tokens_most = 1e18;
+constexpr double sequence_most = 1e8, batch_most = 1e9;
 
 // One row of the table, asked by the name of a column.
 class Cells {
@@ -121,9 +123,9 @@ Result<WholeRun> read_run(const Cells& cells) {
   inputs.model = cells.text("model");
   inputs.gpu = cells.text("gpu");
   inputs.precision = cells.text("precision");
-  ASSIGN_OR_RETURN(inputs.parameters, cells.number("params_total"));
-  ASSIGN_OR_RETURN(inputs.active, cells.number("params_active"));
-  ASSIGN_OR_RETURN(const std::optional<double> tokens, cells.number("tokens"));
+  ASSIGN_OR_RETURN(inputs.parameters, cells.number("params_total", parameters_most));
+  ASSIGN_OR_RETURN(inputs.active, cells.number("params_active", parameters_most));
+  ASSIGN_OR_RETURN(const std::optional<double> tokens, cells.number("tokens", tokens_most));
   if (tokens) inputs.tokens = Tokens::of(*tokens);
   ASSIGN_OR_RETURN(inputs.gpus, cells.count("n_gpus", gpus_most));
   if (inputs.active && inputs.parameters && *inputs.active > *inputs.parameters) {
@@ -157,11 +159,11 @@ Result<WholeRun> read_mlperf(const Cells& cells) {
     inputs.model = one.model;
     inputs.parameters = inputs.active = one.parameters;
   }
-  ASSIGN_OR_RETURN(const auto tokens, cells.number("tokens_trained_mean"));
+  ASSIGN_OR_RETURN(const auto tokens, cells.number("tokens_trained_mean", tokens_most));
   if (tokens) inputs.tokens = Tokens::of(*tokens);
   ASSIGN_OR_RETURN(inputs.gpus, cells.count("accelerators", gpus_most));
-  ASSIGN_OR_RETURN(inputs.sequence, cells.count("seq_len", 1e9));
-  ASSIGN_OR_RETURN(inputs.global_batch, cells.count("global_batch", 1e9));
+  ASSIGN_OR_RETURN(inputs.sequence, cells.count("seq_len", sequence_most));
+  ASSIGN_OR_RETURN(inputs.global_batch, cells.count("global_batch", batch_most));
   ASSIGN_OR_RETURN(const auto minutes, cells.number(mlperf_minutes));
   if (minutes && inputs.gpus) {
     run.measured = Seconds::of(*minutes * 60 * static_cast<double>(*inputs.gpus));

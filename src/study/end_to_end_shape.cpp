@@ -262,6 +262,10 @@ Result<WholeShape> shape_of_whole(const WholeInputs& inputs,
   };
   if (!inputs.tokens) return cannot("tokens is empty");
   if (!inputs.parameters) return cannot("params_total is empty");
+  constexpr double sparsest = 1000;
+  if (*inputs.parameters > sparsest * inputs.active.value_or(*inputs.parameters)) {
+    return cannot(fmt::format("more than {} times as many parameters as active ones", sparsest));
+  }
   WholeShape out;
   out.run.gpu = gpu_named_in(inputs.gpu);
   const auto gpu = std::find_if(gpus.begin(), gpus.end(),

@@ -10,19 +10,22 @@
 //               above (DeepSeek, Qwen3, Kimi), and as many in all as the total holds.
 // - GPU: the first name of a chip that stands in the text; "A100" alone is the 80 GB card; the
 //   fabric is the maker's reference design (row_place.hpp).
-// - Count unknown: the power of two that ends nearest to 30 days at 40 % of the bf16 peak, from 64
-// to
+// - Count empty: the power of two that ends nearest to 30 days at 40 % of the bf16 peak, from 64 to
 //   16,384.
-// - Precision empty: bf16. MLPerf: fp8, and from round 5.1 on nvfp4 on chips that have it, as most
-//   submissions on Blackwell did.
+// - Precision empty: bf16. MLPerf without one format: fp8, and from round 5.1 on nvfp4 on chips
+// that
+//   have it, as most submissions on Blackwell did.
 // - Sequence empty: 4,096, as Llama 2, and no more than learned positions; MLPerf: the benchmark's.
-// - Batch empty: 4 Mi tokens (LLaMA, Llama 2, BLOOM, Falcon) at 10 G active parameters, growing
-// with
-//   their cube root (Llama 3 405B: 16 M) from 0.5 to 16 Mi; MLPerf: the batch that the benchmark's
-//   reference runs use.
-// - Software: MLPerf's by its round (row_software.hpp); else the common entry, "unknown".
+// - Batch empty: half the critical batch at these tokens [Zhang et al. 2024, arXiv 2410.21676],
+// which
+//   is what dense trainings used within a factor of two (OPT, Pythia, LLaMA, Llama 3, Nemotron-4);
+//   twice the critical batch with experts (DeepSeek-V2 and V3: 38 M and 63 M tokens); at least
+//   1,024 tokens a GPU (Llama 3 405B, MegaScale). MLPerf: the batch that the benchmark's reference
+//   uses. A batch that is assumed grows to what the layout divides.
+// - Software: MLPerf's by its round (row_software.hpp); else what the catalogue assumes of the
+//   reference design: of an A100 Megatron-LM of 2022, of an H100 Megatron-Core of 2025.
 //
-// What was assumed is said in words and widens the interval.
+// What was assumed is said in words.
 #pragma once
 
 #include <string>

@@ -12,6 +12,8 @@
 namespace celere::study {
 namespace {
 
+constexpr std::size_t left_out_least = 10;
+
 WholeSummary summary_of(const std::vector<WholeResult>& results, bool mlperf) {
   WholeSummary out;
   std::vector<double> errors, residuals;
@@ -49,7 +51,8 @@ std::vector<PracticeRow> practice_rows(const std::vector<WholeResult>& results) 
 
 void leave_out(WholeValidation& out) {
   const std::vector<PracticeRow> rows = practice_rows(out.results);
-  if (rows.empty()) return;
+  if (rows.size() < left_out_least) return;
+  out.left_out = true;
   out.exponent = fitted_exponent(rows);
   const std::vector<double> residuals = left_out_residuals(rows);
   std::vector<double> errors;
@@ -76,7 +79,7 @@ std::vector<Measure> measures_of(const WholeValidation& validation, int rows_lea
   };
   return {{"mlperf_median_most", mlperf.median, races, true},
           {"trainings_median_most", others.median, trainings, true},
-          {"trainings_left_out_median_most", validation.left_out_median, trainings, true},
+          {"trainings_left_out_median_most", validation.left_out_median, validation.left_out, true},
           {"trainings_inside_least", others.inside, trainings, false},
           {"trainings_inside_most", others.inside, trainings, true},
           {"mlperf_worst_most", mlperf.worst, races, true},

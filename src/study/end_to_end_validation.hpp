@@ -43,7 +43,9 @@ struct WholeSummary {
 struct WholeValidation {
   std::vector<WholeResult> results;  // in the order of the files
   WholeSummary mlperf, trainings;
-  // Of trainings where their maker had no part in the exponent and the interval.
+  // Of trainings where their maker had no part in the exponent and the interval; said of ten
+  // measured ones or more.
+  bool left_out = false;
   double exponent = 0;  // that these rows give
   double left_out_median = 0, left_out_inside = 0;
   Spread left_out_spread;
