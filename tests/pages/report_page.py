@@ -130,6 +130,11 @@ def main(samples):
             assert tree.count("<canvas") >= 2 and tree.count("<main") == 1 and tree.count("<h1") == 1
             assert tree.count('role="img"') == tree.count("<canvas"), f"{kind}: a chart without a name for who cannot see it"
             print(f"{kind}: {page.stat().st_size} bytes, says what the JSON says")
+        for kind, answer in (("forecast-none", "Not done in any of 3 lives"), ("forecast-undated", "Done in 1 of 3 lives; in half of these within 10.0 days"),
+                             ("comparison-none", "None of these clusters can do this training."), ("training-fresh", "Nothing was trained yet.")):
+            text, _, _ = shown(browser, folder / f"{kind}.html", folder)
+            expect(text, answer, "Celere")
+            print(f"{kind}: says that there is nothing")
     return 0
 
 

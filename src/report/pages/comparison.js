@@ -1,8 +1,8 @@
 // The page of a comparison.
 const all = data.comparison, main = byId("main");
 // Who ends first has the first colour and the unbroken line.
-const rank_of = (one, i) => all.by_time.includes(one.name) ? all.by_time.indexOf(one.name) : all.by_time.length + i;
-const entries = all.contenders.map((one, i) => ({...one, i, f: one.forecast, plan: data.plans[i], rank: rank_of(one, i), color: color_of(rank_of(one, i))}));
+const order = [...all.by_time, ...all.contenders.map((one) => one.name).filter((name) => !all.by_time.includes(name))];
+const entries = all.contenders.map((one, i) => ({...one, i, f: one.forecast, plan: data.plans[i], rank: order.indexOf(one.name), color: color_of(order.indexOf(one.name))}));
 const able = entries.filter((one) => one.f), ended = all.by_time.map((name) => entries.find((one) => one.name === name)).filter((one) => one && one.f.done > 0);
 const start = all.start_date, best = ended[0];
 const tip_of = (one, what) => lives_tip(one.f, what);
