@@ -43,6 +43,32 @@ inline Scene small_scene() {
   return scene;
 }
 
+// What slows it down, interrupts it or leads it astray.
+template <typename Pick>
+void add_troubles(Scene& scene, Pick&& pick) {
+  // Fractions, so that sums of rounded times and rounded sums would part.
+  scene.checkpoints.blocking = Seconds::of(pick({0, 3}) + 1e-9 * 0.4 * pick({0, 1, 2}));
+  scene.checkpoints.background += Seconds::of(1e-9 * 0.4 * pick({0, 1, 2}));
+  scene.causes[preempt].group = pick({1, 3});
+  scene.causes[preempt].notice = Seconds::of(pick({0, 20, 200}));
+  scene.recovery.spike_heals = pick({1, 5, 50});
+  scene.recovery.skips = pick({0, 3, 1000});
+  scene.misdiagnosis = {.share = 0.3 * pick({0, 1, 2}), .again = Seconds::of(pick({1, 300}))};
+  scene.evaluation = {.every = pick({0, 34, 45}), .takes = Seconds::of(0.1 * pick({3, 200}))};
+  scene.flaps = {.rate = PerSecond::of(1e-4 * pick({0, 3})), .stall = Seconds::of(pick({1, 10}))};
+  scene.late_min = Seconds::of(pick({0, 70}));
+  scene.late_max = scene.late_min + Seconds::of(pick({0, 300}));
+  if (pick({0, 1}) == 0) {
+    scene.slowdowns.push_back({.name = "heat", .at = Seconds::of(pick({0, 110})), .lasts = 210_s});
+    scene.slowdowns.back().every = Seconds::of(pick({0, 777}));
+    scene.slowdowns.back().factor = 0.5 * pick({2, 3, 8});
+  }
+  if (pick({0, 1}) == 0) {
+    scene.slowdowns.push_back({.name = "dark", .at = 400_s, .lasts = 90_s, .stops = true});
+    scene.slowdowns.back().every = Seconds::of(pick({0, 555}));
+  }
+}
+
 // One where all that may happen does, some of it often.
 inline Scene random_scene(unsigned seed) {
   std::mt19937 random(seed);
@@ -95,27 +121,7 @@ inline Scene random_scene(unsigned seed) {
   scene.recovery.back_off_max = Seconds::of(pick({0, 10}));
   scene.times.plan = Seconds::of(pick({0, 4}));
   scene.horizon = 300000_s;
-  // Fractions, so that sums of rounded times and rounded sums would part.
-  scene.checkpoints.blocking = Seconds::of(pick({0, 3}) + 1e-9 * 0.4 * pick({0, 1, 2}));
-  scene.checkpoints.background += Seconds::of(1e-9 * 0.4 * pick({0, 1, 2}));
-  scene.causes[preempt].group = pick({1, 3});
-  scene.causes[preempt].notice = Seconds::of(pick({0, 20, 200}));
-  scene.recovery.spike_heals = pick({1, 5, 50});
-  scene.recovery.skips = pick({0, 3, 1000});
-  scene.misdiagnosis = {.share = 0.3 * pick({0, 1, 2}), .again = Seconds::of(pick({1, 300}))};
-  scene.evaluation = {.every = pick({0, 34, 45}), .takes = Seconds::of(0.1 * pick({3, 200}))};
-  scene.flaps = {.rate = PerSecond::of(1e-4 * pick({0, 3})), .stall = Seconds::of(pick({1, 10}))};
-  scene.late_min = Seconds::of(pick({0, 70}));
-  scene.late_max = scene.late_min + Seconds::of(pick({0, 300}));
-  if (random() % 2 == 0) {
-    scene.slowdowns.push_back({.name = "heat", .at = Seconds::of(pick({0, 110})), .lasts = 210_s});
-    scene.slowdowns.back().every = Seconds::of(pick({0, 777}));
-    scene.slowdowns.back().factor = 0.5 * pick({2, 3, 8});
-  }
-  if (random() % 2 == 0) {
-    scene.slowdowns.push_back({.name = "dark", .at = 400_s, .lasts = 90_s, .stops = true});
-    scene.slowdowns.back().every = Seconds::of(pick({0, 555}));
-  }
+  add_troubles(scene, pick);
   return scene;
 }
 

@@ -5,6 +5,7 @@
 // numbers do.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
@@ -55,10 +56,9 @@ class Decision {
   bool usable(Node node) const;
   int usable_count();
   int slot_of(Node node) const { return index_.slot_of(node); }  // -1: none
-  std::vector<Node> chosen(int count);
-  std::vector<Node> with_spares();  // the slots' nodes, and spares where one cannot stay
-  std::vector<Node> spares();       // the best first
-  std::vector<Node> best_spares(std::size_t most);
+  std::vector<Moved> chosen(int count);                   // for so many slots: who comes where
+  std::vector<Moved> with_spares();                       // where the node of a slot cannot stay
+  std::vector<Node> spares(std::size_t most = SIZE_MAX);  // the best first
   int nodes_wanted();  // for which a plan would be asked: those there are, or all
   void ask_plan(int nodes, const std::string& why);
   void wait(const std::string& why);

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/units.hpp"
+#include "policy/node_list.hpp"
 
 namespace celere::policy {
 
@@ -155,7 +156,7 @@ enum class How : std::uint8_t {
 struct Start {
   int generation = 0;
   How how = How::first;
-  std::vector<Node> nodes = {};  // of each slot
+  NodeList nodes = {};  // of each slot
   // Go back: begin with the newest good checkpoint that is not newer than this (0: from the
   // beginning), and put the newer ones away, which are not to be trusted. Nothing: with the newest
   // good one.
@@ -168,7 +169,7 @@ struct Start {
 // other slots is kept; replicas behind the lost one move up by one.
 struct Regroup {
   int generation = 0;  // the new one
-  std::vector<Node> nodes = {};
+  NodeList nodes = {};
   int replicas = 1;
   std::optional<int> lost = {};    // which replica of the last generation
   std::vector<Node> joining = {};  // nodes whose ranks begin with a peer's weights

@@ -92,7 +92,7 @@ bool Decision::go_on_without(const std::vector<Node>& lost, const std::string& w
   m_.present = {.how = m_.present.how, .regrouped = true};
   m_.phase = Phase::regrouping;
   ++m_.generation;
-  m_.present.regroup = Regroup{m_.generation, left, m_.shape.replicas, replica, {}};
+  m_.present.regroup = Regroup{m_.generation, m_.slots, m_.shape.replicas, replica, {}};
   act(*m_.present.regroup, fmt::format("{}; the others go on without replica {}", why, replica));
   return true;
 }

@@ -83,6 +83,8 @@ Json json_of(const T& value) {
     return static_cast<int>(value);
   } else if constexpr (std::is_same_v<T, Instant>) {
     return value.nanoseconds;
+  } else if constexpr (std::is_same_v<T, NodeList>) {
+    return value.list();
   } else if constexpr (std::is_same_v<T, Shape>) {
     return {{"slots", value.slots},
             {"replicas", value.replicas},
@@ -92,7 +94,7 @@ Json json_of(const T& value) {
     return {{"shape", json_of(value.shape)}, {"nodes", value.nodes}};
   } else if constexpr (std::is_same_v<T, Regroup>) {
     Json out = {{"generation", value.generation},
-                {"nodes", value.nodes},
+                {"nodes", value.nodes.list()},
                 {"replicas", value.replicas},
                 {"joining", value.joining}};
     if (value.lost) out["lost"] = *value.lost;
@@ -107,11 +109,11 @@ Json json_of(const T& value) {
 }
 
 // The nodes of each mark; times are of a node.
-Json json_of_nodes(const std::map<Node, NodeMemory>& nodes) {
+Json json_of_nodes(const NodeTable<NodeMemory>& nodes) {
   Json out = {{"known", Json::array()},   {"present", Json::array()}, {"drained", Json::array()},
               {"slow", Json::array()},    {"used", Json::array()},    {"leaves", Json::array()},
               {"failures", Json::array()}};
-  for (const auto& [number, node] : nodes) {
+  nodes.each([&](Node number, const NodeMemory& node) {
     out["known"].push_back(number);
     if (node.present) out["present"].push_back(number);
     if (node.drained) out["drained"].push_back(number);
@@ -119,7 +121,7 @@ Json json_of_nodes(const std::map<Node, NodeMemory>& nodes) {
     if (node.used) out["used"].push_back(number);
     if (node.leaves) out["leaves"].push_back({number, node.leaves->nanoseconds});
     for (const Instant at : node.failures) out["failures"].push_back({number, at.nanoseconds});
-  }
+  });
   return out;
 }
 
@@ -159,6 +161,10 @@ void read(const Json& json, T& value) {
     value = integer<T>(json);
   } else if constexpr (std::is_same_v<T, Instant>) {
     value.nanoseconds = integer<std::int64_t>(json);
+  } else if constexpr (std::is_same_v<T, NodeList>) {
+    std::vector<Node> nodes;
+    read(json, nodes);
+    value = std::move(nodes);
   } else if constexpr (std::is_same_v<T, Shape>) {
     read(json.at("slots"), value.slots);
     read(json.at("replicas"), value.replicas);
@@ -186,7 +192,7 @@ void read(const Json& json, T& value) {
   }
 }
 
-void read_nodes(const Json& json, std::map<Node, NodeMemory>& nodes) {
+void read_nodes(const Json& json, NodeTable<NodeMemory>& nodes) {
   const auto each = [&](const char* name, auto mark) {
     std::vector<Node> numbers;
     read(json.at(name), numbers);

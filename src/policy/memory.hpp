@@ -1,7 +1,6 @@
 // All that recovery remembers, as plain data with one written form.
 #pragma once
 
-#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -10,6 +9,7 @@
 #include "base/clock.hpp"
 #include "base/result.hpp"
 #include "policy/events.hpp"
+#include "policy/node_table.hpp"
 
 namespace celere::policy {
 
@@ -58,8 +58,8 @@ struct Memory {
   Plan next;    // of the next Start
   Plan origin;  // of the last Start
   Shape shape;  // of the present generation: origin, less what was lost
-  std::vector<Node> slots = {};
-  std::map<Node, NodeMemory> nodes;
+  NodeList slots = {};
+  NodeTable<NodeMemory> nodes;
   std::vector<int> plans_asked = {};        // and not answered yet
   Instant start_at;                         // not before
   std::optional<Instant> short_since = {};  // too few nodes for `next`

@@ -149,7 +149,7 @@ Result<Recovery> Recovery::from_state(Settings settings, Shape shape, std::strin
     memory.unfit = memory.stops_asked = memory.fruitless = memory.restarts = 0;
     memory.give_up.clear();
     memory.bad_step.reset();
-    for (auto& [number, node] : memory.nodes) node.present = false;
+    memory.nodes.each([](Node, NodeMemory& node) { node.present = false; });
   }
   out.memory_ = std::move(memory);
   out.index_.rebuild(out.memory_, out.settings_.node_failures);
@@ -159,13 +159,13 @@ Result<Recovery> Recovery::from_state(Settings settings, Shape shape, std::strin
 int Recovery::slot_of(Node node) const { return index_.slot_of(node); }
 
 bool Recovery::is_drained(Node node) const {
-  const auto found = memory_.nodes.find(node);
-  return found != memory_.nodes.end() && found->second.drained;
+  const NodeMemory* found = memory_.nodes.find(node);
+  return found != nullptr && found->drained;
 }
 
 int Recovery::failures_of(Node node) const {
-  const auto found = memory_.nodes.find(node);
-  return found == memory_.nodes.end() ? 0 : static_cast<int>(found->second.failures.size());
+  const NodeMemory* found = memory_.nodes.find(node);
+  return found == nullptr ? 0 : static_cast<int>(found->failures.size());
 }
 
 }  // namespace celere::policy

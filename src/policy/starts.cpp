@@ -61,8 +61,8 @@ bool Decision::usable(const NodeMemory& node) const {
 }
 
 bool Decision::usable(Node node) const {
-  const auto found = m_.nodes.find(node);
-  return found != m_.nodes.end() && usable(found->second);
+  const NodeMemory* found = m_.nodes.find(node);
+  return found != nullptr && usable(*found);
 }
 
 int Decision::usable_count() {
@@ -71,38 +71,33 @@ int Decision::usable_count() {
                                index_.leaving(), [&](Node node) { return usable(node); }));
 }
 
-std::vector<Node> Decision::spares() {
+std::vector<Node> Decision::spares(std::size_t most) {
   index_.settle(m_);
-  auto ranked = index_.spares();
+  std::vector<NodeIndex::Rank> leaving;
   for (const Node number : index_.leaving()) {
     const NodeMemory& node = m_.nodes.at(number);
     if (usable(node) && slot_of(number) < 0) {
-      ranked.emplace(node.slow, node.failures.size(), number);
+      leaving.emplace_back(node.slow, node.failures.size(), number);
     }
   }
+  std::ranges::sort(leaving);
+  auto next = leaving.begin();
   std::vector<Node> out;
-  for (const auto& entry : ranked) out.push_back(std::get<Node>(entry));
-  return out;
-}
-
-std::vector<Node> Decision::best_spares(std::size_t most) {
-  index_.settle(m_);
-  std::vector<Node> out;
-  if (!index_.leaving().empty()) {
-    out = spares();
-    if (out.size() > most) out.resize(most);
-    return out;
-  }
-  for (const auto& entry : index_.spares()) {
+  const auto take = [&](const NodeIndex::Rank& rank) {
+    if (out.size() < most) out.push_back(std::get<Node>(rank));
+  };
+  for (const NodeIndex::Rank& rank : index_.spares()) {
+    while (next != leaving.end() && *next < rank) take(*next++);
     if (out.size() == most) break;
-    out.push_back(std::get<Node>(entry));
+    take(rank);
   }
+  while (next != leaving.end()) take(*next++);
   return out;
 }
 
 // Nodes keep their slots where they can: what they hold on local disks and in caches stays of use.
 // A slow one gives way to a spare that is not. REQUIRES: so many are usable.
-std::vector<Node> Decision::chosen(int count) {
+std::vector<Moved> Decision::chosen(int count) {
   if (count == std::ssize(m_.slots)) return with_spares();
   const std::vector<Node> others = spares();
   std::vector<Node> fresh, stay, last;
@@ -126,23 +121,18 @@ std::vector<Node> Decision::chosen(int count) {
   }
   fresh.insert(fresh.end(), last.begin(), last.end());
   auto next = fresh.begin();
-  std::vector<Node> out;
-  for (const Node node : stay) {
-    if (std::ssize(out) < count) out.push_back(node);
-  }
-  while (std::ssize(out) < count) out.push_back(*next++);
-  return out;
+  stay.resize(std::min(stay.size(), static_cast<std::size_t>(count)));
+  while (std::ssize(stay) < count) stay.push_back(*next++);
+  return differing(m_.slots, stay);
 }
 
-std::vector<Node> Decision::with_spares() {
+std::vector<Moved> Decision::with_spares() {
   index_.settle(m_);
-  std::vector<Node> out = m_.slots;
+  std::vector<Moved> out;
   const std::set<int>& odd = index_.odd_slots();
   if (odd.empty()) return out;
   const auto node_of = [&](int slot) { return m_.slots[static_cast<std::size_t>(slot)]; };
-  const bool any_slow = std::ranges::any_of(
-      odd, [&](int slot) { return usable(node_of(slot)) && m_.nodes.at(node_of(slot)).slow; });
-  const std::vector<Node> others = any_slow ? spares() : best_spares(odd.size());
+  const std::vector<Node> others = spares(odd.size());
   std::ptrdiff_t slow_stay = std::ssize(odd);
   for (const int slot : odd) {
     slow_stay -= usable(node_of(slot)) && !m_.nodes.at(node_of(slot)).slow ? 1 : 0;
@@ -152,7 +142,7 @@ std::vector<Node> Decision::with_spares() {
   for (const int slot : odd) {
     const Node node = node_of(slot);
     if (usable(node) && (!m_.nodes.at(node).slow || slow_stay-- > 0)) continue;
-    out[static_cast<std::size_t>(slot)] = *next++;
+    out.push_back({static_cast<std::size_t>(slot), *next++});
   }
   return out;
 }
@@ -219,24 +209,23 @@ void Decision::start_or_wait(const std::string& why) {
 }
 
 void Decision::start(const std::string& why) {
-  std::vector<Node> nodes = chosen(m_.next.shape.slots);
-  const std::vector<std::size_t> places = differing(nodes, m_.slots);
-  std::vector<Node> fresh, other;
-  for (const std::size_t i : places) {
-    if (i >= nodes.size()) break;
-    NodeMemory& it = m_.nodes.at(nodes[i]);
-    if (slot_of(nodes[i]) < 0) (it.used ? other : fresh).push_back(nodes[i]);
+  const std::vector<Moved> moved = chosen(m_.next.shape.slots);
+  std::vector<Node> all, fresh, other;
+  for (const Moved& one : moved) {
+    NodeMemory& it = m_.nodes.at(one.node);
+    if (slot_of(one.node) < 0) (it.used ? other : fresh).push_back(one.node);
     it.used = true;
+    if (!m_.started) all.push_back(one.node);
   }
   GenerationMemory present;
   std::string how = "on the same nodes";
   if (!m_.started) {
     present.how = How::first;
-    how = fmt::format("on {}", listed(nodes));
+    how = fmt::format("on {}", listed(all));
   } else if (m_.next.shape != m_.shape) {
     present.how = How::resized;
     how = fmt::format("in a layout for {} nodes", m_.next.shape.slots);
-  } else if (places.empty()) {
+  } else if (moved.empty()) {
     present.how = How::in_place;
   } else {
     present.how = fresh.empty() ? How::elsewhere : How::spare;
@@ -253,11 +242,11 @@ void Decision::start(const std::string& why) {
   m_.short_since.reset();
   if (m_.origin != m_.next) m_.origin = m_.next;
   if (m_.shape != m_.next.shape) m_.shape = m_.next.shape;
-  index_.set_slots(m_, nodes, places);
+  index_.set_slots(m_, m_.shape.slots, moved);
   m_.present = present;
   m_.phase = Phase::training;
   ++m_.generation;
-  act(Start{m_.generation, present.how, std::move(nodes), present.from_step, m_.skipped},
+  act(Start{m_.generation, present.how, m_.slots, present.from_step, m_.skipped},
       fmt::format("{}; starts {} from step {}", why, how, from));
 }
 
@@ -269,9 +258,8 @@ bool Decision::join_replica() {
       m_.shape.replicas >= m_.origin.shape.replicas || !m_.present.stepped) {
     return false;
   }
-  std::vector<Node> joining = spares();
+  const std::vector<Node> joining = spares(static_cast<std::size_t>(slots));
   if (std::ssize(joining) < slots) return false;
-  joining.resize(static_cast<std::size_t>(slots));
   std::vector<Node> all = m_.slots;
   all.insert(all.end(), joining.begin(), joining.end());
   index_.set_slots(m_, all);
@@ -292,7 +280,7 @@ std::string Decision::why_move() {
   }
   index_.settle(m_);
   if (index_.odd_slots().empty()) return "";
-  const std::vector<Node> others = best_spares(1);
+  const std::vector<Node> others = spares(1);
   for (const int slot : index_.odd_slots()) {
     const Node node = m_.slots[static_cast<std::size_t>(slot)];
     const NodeMemory& it = m_.nodes.at(node);
