@@ -18,7 +18,9 @@ inline std::unique_ptr<Files> training_files() {
         "[run]\nname = \"</script><b id=evil>\"\n[model]\nuse = \"llama-3-8b\"\n[train]\n"
         "tokens = \"10 G tokens\"\nbatch = \"1 Mi tokens\"\nsequence = 8192\nprecision = "
         "\"bf16\"\n[cluster]\nuse = \"xai-100k-h100\"\n");
-  const auto line = [](std::string out, const std::string& rest) { return out + rest + "}\n"; };
+  const auto line = [](const std::string& out, const std::string& rest) {
+    return out + rest + "}\n";
+  };
   write(training_folder.metrics(),
         line(R"({"step":1,"time_s":0.2,"tokens":100,"loss":4,)", R"("step_time_s":0.2)") +
             line(R"({"step":2,"time_s":0.5,"tokens":200,"loss":3,)", R"("step_time_s":0.3)") +

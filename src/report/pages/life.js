@@ -20,9 +20,9 @@ const by_time = (f) => f.ends.filter((end) => end.done).map((end) => end.time_s 
 const bins_of = (days) => {
   const low = Math.min(...days), high = Math.max(...days);
   const count = Math.max(1, Math.min(24, Math.round(2 * Math.cbrt(days.length))));
-  const width = (high - low) / count || 1;
-  const bins = Array.from({length: count}, (_, i) => ({from: low + i * width, to: low + (i + 1) * width, count: 0}));
-  for (const d of days) ++bins[Math.min(count - 1, Math.floor((d - low) / width))].count;
+  const width = (high - low) / count || 1, first = high > low ? low : low - 0.5;
+  const bins = Array.from({length: count}, (_, i) => ({from: first + i * width, to: first + (i + 1) * width, count: 0}));
+  for (const d of days) ++bins[Math.min(count - 1, Math.floor((d - first) / width))].count;
   return bins;
 };
 
@@ -162,7 +162,7 @@ const told_facts = (f) => {
     if (t[key] > 0) rows.push([name, whole(t[key])]);
   }
   if (!f.certain) rows.push(["its world: step time, tokens, failures", `× ${three(t.step_factor)}, × ${three(t.tokens_factor)}, × ${three(t.failures_factor)}`]);
-  return facts([{name: `life ${t.life} of seed ${f.seed}`}, {name: ""}], rows);
+  return facts([{name: `life ${t.life} of seed ${f.seed}`}, {name: "value"}], rows);
 };
 
 // What moves the end.
@@ -246,7 +246,7 @@ const wrapped = (text, most) => text.split(",").reduce((lines, word) => {
   if (lines.length && lines[lines.length - 1].length + word.length < most) lines[lines.length - 1] += "," + word; else lines.push(word);
   return lines;
 }, []);
-const layout_facts = (f) => facts([{name: "the plan"}, {name: "", text: true}], [["model", f.model], ["cluster", f.cluster_title], ["software", f.stack], ["layout", breakable(f.layout)],
+const layout_facts = (f) => facts([{name: "the plan"}, {name: "value", text: true}], [["model", f.model], ["cluster", f.cluster_title], ["software", f.stack], ["layout", breakable(f.layout)],
   ["GPUs that train", sourced(whole(f.ranks), "Of the layout that the planner found best.")], ["spare GPUs", whole(f.spares)],
   ["global batch", `${whole(f.global_batch_sequences)} sequences`], ["tokens", sourced(tokens(f.tokens), "With what a batch near the critical one costs." + source_tip(f, "critical batch"))],
   ["steps", whole(f.steps)], ["step time", sourced(seconds(f.step_time_s), `Predicted by the plan with ${f.stack}.` +

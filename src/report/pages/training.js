@@ -65,7 +65,7 @@ section("failures", "What failed, and what was done", t.failures.length ? null :
   t.failures.map((one) => [make("span", {class: "nowrap"}, one.time.slice(0, 19).replace("T", " ")), one.step === null ? "" : whole(one.step), one.text]),
   {tall: t.failures.length > 12, label: "What failed, and what was done"}) : null,
 t.failures_in_all > t.failures.length ? make("p", {class: "soft small"}, `The first ${whole(t.failures.length)} of ${whole(t.failures_in_all)}: events.jsonl has all.`) : null),
-section("facts", "In numbers", null, make("div", {class: "facts"}, table([{name: "metrics.jsonl and events.jsonl"}, {name: ""}], [["time of all starts", seconds(t.time_s)],
+section("facts", "In numbers", null, make("div", {class: "facts"}, table([{name: "metrics.jsonl and events.jsonl"}, {name: "value"}], [["time of all starts", seconds(t.time_s)],
   ["tokens a second, the last", t.tokens_per_s === null ? unknown : prefixed(t.tokens_per_s, " tokens/s")], ["share of the machine's GEMM peak", share(t.gemm_share)],
   ["memory, the most", bytes(t.memory_max_bytes)], ["time lost to failures until training again", seconds(t.recovery_time_s)], ["steps done again", whole(t.steps_again)]]))));
 byId("foot").textContent = `Celere; from ${t.run_directory}.`;
