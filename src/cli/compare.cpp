@@ -1,6 +1,8 @@
 #include <memory>
 
+#include "base/clock.hpp"
 #include "base/files.hpp"
+#include "base/progress.hpp"
 #include "cli/lives_flags.hpp"
 #include "cli/read_run.hpp"
 #include "cli/verbs.hpp"
@@ -34,7 +36,11 @@ int run_compare(const Flags& flags, const Common& common) {
   lives.shift = flags.shifts;
   const spec::Catalog catalog(*files, catalog_folders(common));
   ThreadPool threads(flags.lives.threads);
-  const auto comparison = study::compare(read->run, clusters, catalog, lives, threads);
+  const SystemClock clock;
+  Progress progress(clock, standard_error_terminal(), "living it many times");
+  const auto comparison = study::compare(read->run, clusters, catalog, lives, threads,
+                                         [&](double share) { progress.update(share); });
+  progress.finish();
   if (!comparison.ok()) return complain(comparison.error().text());
   print(common.json ? report::comparison_json(*comparison) : report::comparison_text(*comparison));
   return comparison->by_time.empty() ? exit_no : exit_fine;

@@ -4,6 +4,7 @@
 
 #include "base/clock.hpp"
 #include "base/files.hpp"
+#include "base/progress.hpp"
 #include "cli/lives_flags.hpp"
 #include "cli/read_run.hpp"
 #include "cli/verbs.hpp"
@@ -56,17 +57,25 @@ Result<Made> of_comparison(const spec::Run& run, const std::vector<std::string>&
                            const spec::Catalog& catalog, life::ForecastOptions lives,
                            ThreadPool& threads) {
   lives.tune = false;
-  ASSIGN_OR_RETURN(const study::Comparison comparison,
-                   study::compare(run, clusters, catalog, lives, threads));
-  return Made{report::comparison_page(comparison), report::comparison_headline(comparison),
-              report::comparison_svgs(comparison)};
+  const SystemClock clock;
+  Progress progress(clock, standard_error_terminal(), "living it many times");
+  Result<study::Comparison> comparison = study::compare(
+      run, clusters, catalog, lives, threads, [&](double share) { progress.update(share); });
+  progress.finish();
+  if (!comparison.ok()) return comparison.error();
+  return Made{report::comparison_page(*comparison), report::comparison_headline(*comparison),
+              report::comparison_svgs(*comparison)};
 }
 
 Result<Made> of_forecast(const spec::Run& run, const spec::Catalog& catalog,
                          const life::ForecastOptions& lives, ThreadPool& threads) {
   ASSIGN_OR_RETURN(const auto plan, plan::make_plan(run, catalog, {}, threads));
   ASSIGN_OR_RETURN(life::Built built, life::scene_of(*plan));
-  const life::Forecast forecast = life::forecast_of(std::move(built), lives, threads);
+  const SystemClock clock;
+  Progress progress(clock, standard_error_terminal(), "living it many times");
+  const life::Forecast forecast = life::forecast_of(std::move(built), lives, threads,
+                                                    [&](double share) { progress.update(share); });
+  progress.finish();
   return Made{report::forecast_page(*plan, forecast), report::forecast_headline(forecast),
               report::forecast_svgs(*plan, forecast)};
 }

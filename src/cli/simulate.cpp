@@ -7,8 +7,10 @@
 #include "cli/read_run.hpp"
 #include "cli/verbs.hpp"
 #include "life/given.hpp"
+#include "life/replay.hpp"
 #include "report/forecast_report.hpp"
 #include "report/life_report.hpp"
+#include "report/replay_report.hpp"
 
 namespace celere::cli {
 namespace {
@@ -16,7 +18,7 @@ namespace {
 struct Flags {
   std::string run, scenario, layout, trace, report;
   int timeline = -1;
-  bool whole = false, quick = false;
+  bool whole = false, quick = false, replay = false;
   LivesFlags lives;
 };
 
@@ -50,12 +52,28 @@ Result<Simulated> simulate(const Flags& flags, const Common& common, const Files
   lives.told = std::max(0, flags.timeline);
   if (lives.told >= lives.replicas) lives.replicas = lives.told + 1;
   lives.tune = lives.shift = !flags.quick && flags.timeline < 0;
-  out.forecast = life::forecast_of(std::move(built), lives, threads);
+  Progress living(clock, standard_error_terminal(), "living it many times");
+  out.forecast = life::forecast_of(std::move(built), lives, threads,
+                                   [&](double share) { living.update(share); });
+  living.finish();
   return out;
+}
+
+int run_replay(const Flags& flags, const Files& files) {
+  const Result<ReadRun> read = read_run(files, flags.run);
+  if (!read.ok()) return complain(read.error().text());
+  if (read->directory.empty()) {
+    return complain(flags.run + " is a run file: what is replayed is a run directory");
+  }
+  const auto replayed = life::replay(files, {read->directory});
+  if (!replayed.ok()) return complain(replayed.error().text());
+  print(report::replay_text(read->directory, *replayed));
+  return replayed->decisions.parting || replayed->life.parted ? exit_no : exit_fine;
 }
 
 int run_simulate(const Flags& flags, const Common& common) {
   const std::unique_ptr<Files> files = local_files();
+  if (flags.replay) return run_replay(flags, *files);
   const Result<Simulated> simulated = simulate(flags, common, *files);
   if (!simulated.ok()) return complain(simulated.error().text());
   const plan::Plan& plan = *simulated->plan;
@@ -102,6 +120,9 @@ void add_simulate(CLI::App& app, Common& common) {
       ->check(CLI::NonNegativeNumber);
   verb->add_option("--trace", flags->trace,
                    "write the story of a life (--timeline, or 0) as a trace for ui.perfetto.dev");
+  verb->add_flag("--replay", flags->replay,
+                 "of a run directory that trained: decide again what recovery decided, and live "
+                 "through the same faults");
   verb->add_flag("--json", common.json, "print JSON");
   verb->callback([flags, &common] { common.exit_code = run_simulate(*flags, common); });
 }

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include <algorithm>
+#include <atomic>
+
 #include "base/check.hpp"
 
 namespace celere::life {
@@ -33,7 +36,8 @@ Seconds End::time_of(double share) const {
   return at(below) + rest * (at(below + 1) - at(below)) + last_save;
 }
 
-Forecast forecast_of(Built built, const ForecastOptions& options, ThreadPool& threads) {
+Forecast forecast_of(Built built, const ForecastOptions& options, ThreadPool& threads,
+                     const std::function<void(double)>& progress) {
   CHECK(options.replicas >= 1);
   CHECK(options.told >= 0 && options.told < options.replicas);
   Forecast out{.built = std::move(built), .options = options};
@@ -45,10 +49,17 @@ Forecast forecast_of(Built built, const ForecastOptions& options, ThreadPool& th
     return Replica(own, beginning, options.seed, index, {.story = story}).live();
   };
   std::vector<Life> lives(static_cast<std::size_t>(options.replicas));
-  threads.for_each_index(lives.size(), [&](std::size_t i) { lives[i] = live(i, false); });
+  // Of the whole, where knobs and values are looked at as well: about half.
+  const double share = options.tune || options.shift ? 0.5 : 1;
+  std::atomic<int> lived = 0;
+  threads.for_each_index(lives.size(), [&](std::size_t i) {
+    lives[i] = live(i, false);
+    if (progress) progress(share * ++lived / options.replicas);
+  });
   for (const Life& life : lives) {
     out.ends.push_back({.time = seconds(life.time),
                         .done = life.done,
+                        .why_not = life.why_not,
                         .ettr = life.ettr(),
                         .dollars = life.dollars,
                         .energy = life.energy,

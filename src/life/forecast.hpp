@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -35,6 +36,7 @@ struct ForecastOptions {
 struct End {
   Seconds time = {};  // from time 0; of one that was not done: until it gave up
   bool done = false;
+  std::string why_not = {};  // it gave up
   double ettr = 0;
   std::optional<Dollars> dollars = {};
   std::optional<Joules> energy = {};
@@ -60,7 +62,9 @@ struct Forecast {
   std::optional<Date> day(Seconds time) const;
 };
 
-// REQUIRES: options.replicas >= 1, 0 <= options.told < options.replicas.
-Forecast forecast_of(Built built, const ForecastOptions& options, ThreadPool& threads);
+// `progress` is told the share that is done, by any thread. REQUIRES: options.replicas >= 1, 0 <=
+// options.told < options.replicas.
+Forecast forecast_of(Built built, const ForecastOptions& options, ThreadPool& threads,
+                     const std::function<void(double)>& progress = {});
 
 }  // namespace celere::life

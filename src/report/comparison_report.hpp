@@ -11,7 +11,4 @@ namespace celere::report {
 // What a terminal shows: at most 100 columns.
 std::string comparison_text(const study::Comparison& comparison);
 
-// In one sentence, for a heading.
-std::string comparison_answer(const study::Comparison& comparison);
-
 }  // namespace celere::report

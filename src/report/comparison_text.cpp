@@ -5,7 +5,7 @@
 
 #include "base/written_units.hpp"
 #include "report/comparison_report.hpp"
-#include "report/forecast_report.hpp"
+#include "report/life_report.hpp"
 #include "report/table.hpp"
 
 namespace celere::report {
@@ -26,6 +26,14 @@ std::string day(const Comparison& comparison, double time) {
   return written(later(comparison.start, Seconds::of(time) / 1_days));
 }
 
+// Of the first life that never ends.
+std::string why_not(const life::Forecast& forecast) {
+  for (const life::End& end : forecast.ends) {
+    if (!end.done) return end.why_not;
+  }
+  return "";
+}
+
 std::string ends(const Comparison& comparison) {
   Table table({{"", left},
                {"cluster", left},
@@ -40,23 +48,24 @@ std::string ends(const Comparison& comparison) {
     const Contender& one = comparison.contenders[i];
     const life::Summary& of = summary(comparison, i);
     const life::Charges& charges = one.forecast->built.scene.charges;
-    table.row({fmt::format("{}", ++place), one.cluster, day(comparison, of.time.p5),
+    table.row({fmt::format("{}", ++place), label(comparison, i), day(comparison, of.time.p5),
                day(comparison, of.time.p50), day(comparison, of.time.p95),
                charges.price ? written(Dollars::of(of.dollars.p50)) : "unknown",
                charges.power ? written(Joules::of(of.joules.p50)) : "unknown",
                written_share(of.ettr.p50)});
   }
   std::string text = table.text(2);
-  for (const Contender& one : comparison.contenders) {
+  for (std::size_t i = 0; i < comparison.contenders.size(); ++i) {
+    const Contender& one = comparison.contenders[i];
     if (one.forecast && one.forecast->summary.done == one.forecast->summary.lives) continue;
-    text +=
-        "  " +
-        wrapped(one.forecast ? fmt::format("{}: {} of {} lives never end ({})", one.cluster,
-                                           one.forecast->summary.lives - one.forecast->summary.done,
-                                           one.forecast->summary.lives, one.forecast->told.why_not)
-                             : fmt::format("{} cannot train it: {}", one.cluster, one.why_not),
-                width - 2, 4) +
-        "\n";
+    text += "  " +
+            wrapped(one.forecast
+                        ? fmt::format("{}: {} of {} lives never end ({})", label(comparison, i),
+                                      one.forecast->summary.lives - one.forecast->summary.done,
+                                      one.forecast->summary.lives, why_not(*one.forecast))
+                        : fmt::format("{} cannot train it: {}", label(comparison, i), one.why_not),
+                    width - 2, 4) +
+            "\n";
   }
   return text;
 }
@@ -76,7 +85,7 @@ std::string layouts(const Comparison& comparison) {
     const life::Life& told = one.forecast->told;
     const double batch =
         static_cast<double>(best.global_batch) * static_cast<double>(one.plan->run.sequence);
-    table.row({one.cluster, written_count(static_cast<double>(best.layout.ranks())),
+    table.row({label(comparison, i), written_count(static_cast<double>(best.layout.ranks())),
                written(Tokens::of(batch)), written(best.tokens), written(best.step.time),
                written_share(one.plan->model->mfu(best.layout, best.global_batch, best.step.time)),
                written(best.working),
@@ -90,11 +99,11 @@ std::string layouts(const Comparison& comparison) {
 std::string matrix(const Comparison& comparison) {
   std::vector<std::pair<std::string, Table::Align>> columns = {{"", left}};
   for (const std::size_t i : comparison.by_time) {
-    columns.emplace_back(comparison.contenders[i].cluster, right);
+    columns.emplace_back(label(comparison, i), right);
   }
   Table table(columns);
   for (const std::size_t i : comparison.by_time) {
-    std::vector<std::string> row = {comparison.contenders[i].cluster};
+    std::vector<std::string> row = {label(comparison, i)};
     for (const std::size_t j : comparison.by_time) {
       row.push_back(i == j ? "-" : written_share(comparison.before[i][j]));
     }
@@ -110,7 +119,7 @@ std::string matrix(const Comparison& comparison) {
 std::string accounts(const Comparison& comparison) {
   std::vector<std::pair<std::string, Table::Align>> columns = {{"days", left}};
   for (const std::size_t i : comparison.by_time) {
-    columns.emplace_back(comparison.contenders[i].cluster, right);
+    columns.emplace_back(label(comparison, i), right);
   }
   Table table(columns);
   for (int part = 0; part < life::part_count; ++part) {
@@ -127,8 +136,8 @@ std::string accounts(const Comparison& comparison) {
 }
 
 std::string crossing_text(const Comparison& comparison, const Crossing& crossing) {
-  const std::string& one = comparison.contenders[crossing.one].cluster;
-  const std::string& other = comparison.contenders[crossing.other].cluster;
+  const std::string one = label(comparison, crossing.one);
+  const std::string other = label(comparison, crossing.other);
   switch (crossing.by) {
     case Crossing::By::tokens:
       return fmt::format("up to {} {} ends first, beyond that {} does",
@@ -165,8 +174,8 @@ std::string shifts(const Comparison& comparison) {
     const auto& list = one.forecast->shifts;
     for (std::size_t k = 0; k < std::min<std::size_t>(3, list.size()); ++k) {
       const auto days = [](Seconds by) { return fmt::format("{:+.1f} days", by / 1_days); };
-      table.row({k == 0 ? one.cluster : "", list[k].knob.name, list[k].knob.low, list[k].knob.high,
-                 days(list[k].low), days(list[k].high)});
+      table.row({k == 0 ? label(comparison, i) : "", list[k].knob.name, list[k].knob.low,
+                 list[k].knob.high, days(list[k].low), days(list[k].high)});
       any = true;
     }
   }
@@ -190,9 +199,10 @@ std::string assumptions(const Comparison& comparison) {
   }
   std::string text = "\nWhat this stands on\n";
   for (const std::string& one : common) text += "  - " + wrapped(one, width - 4, 4) + "\n";
-  for (const Contender& contender : comparison.contenders) {
+  for (std::size_t i = 0; i < comparison.contenders.size(); ++i) {
+    const Contender& contender = comparison.contenders[i];
     if (!contender.forecast) continue;
-    text += fmt::format("  {}\n", contender.cluster);
+    text += fmt::format("  {}\n", label(comparison, i));
     for (const std::string& one : contender.forecast->built.assumptions) {
       if (!common.contains(one)) text += "    - " + wrapped(one, width - 6, 6) + "\n";
     }
@@ -202,33 +212,9 @@ std::string assumptions(const Comparison& comparison) {
 
 }  // namespace
 
-std::string comparison_answer(const Comparison& comparison) {
-  if (comparison.by_time.empty()) return "None of these clusters can train it.";
-  const std::size_t first = comparison.by_time.front();
-  std::string text =
-      fmt::format("{} ends first: by {} in half of all worlds", comparison.contenders[first].title,
-                  day(comparison, summary(comparison, first).time.p50));
-  if (comparison.by_time.size() > 1) {
-    const std::size_t second = comparison.by_time[1];
-    text += fmt::format(", and before {} in {} of them", comparison.contenders[second].title,
-                        written_share(comparison.before[first][second]));
-  }
-  text += ".";
-  if (!comparison.by_dollars.empty()) {
-    const std::size_t cheapest = comparison.by_dollars.front();
-    const std::string price = written(Dollars::of(summary(comparison, cheapest).dollars.p50));
-    text += cheapest == first
-                ? fmt::format(" It is also the cheapest, at {}.", price)
-                : fmt::format(" The cheapest is {}, at {}, done by {}.",
-                              comparison.contenders[cheapest].title, price,
-                              day(comparison, summary(comparison, cheapest).time.p50));
-  }
-  return text;
-}
-
 std::string comparison_text(const Comparison& comparison) {
   std::string text = comparison.run.name + "\n  decided on " + written(comparison.start) + "\n\n";
-  text += wrapped(comparison_answer(comparison), width, 0) + "\n\n";
+  text += wrapped(comparison_headline(comparison), width, 0) + "\n\n";
   text += ends(comparison);
   if (!comparison.by_time.empty()) {
     text += layouts(comparison) + matrix(comparison) + accounts(comparison) +

@@ -4,6 +4,7 @@
 
 #include "base/written_units.hpp"
 #include "report/forecast_report.hpp"
+#include "report/life_report.hpp"
 #include "report/table.hpp"
 
 namespace celere::report {
@@ -33,13 +34,9 @@ std::string head(const plan::Plan& plan, const Forecast& forecast) {
 
 std::string headline(const Forecast& forecast) {
   const life::Summary& summary = forecast.summary;
-  if (summary.done == 0) {
-    return fmt::format("\nIt never ends: none of {} lives does ({})\n", summary.lives,
-                       forecast.told.why_not);
-  }
   const auto at = [&](double time) { return day_text(forecast, Seconds::of(time)); };
-  std::string text = fmt::format("\nDone by {} in half of {} lives (seed {})\n",
-                                 at(summary.time.p50), summary.lives, forecast.options.seed);
+  std::string text = fmt::format("\n{}\n", wrapped(forecast_headline(forecast), width, 0));
+  if (summary.done == 0) return text;
   Table table({{"", left}, {"5 %", right}, {"50 %", right}, {"95 %", right}, {"mean", right}});
   const auto row = [&](const char* name, const life::Quantiles& of, const auto& shown) {
     table.row({name, shown(of.p5), shown(of.p50), shown(of.p95), shown(of.mean)});
@@ -60,26 +57,27 @@ std::string headline(const Forecast& forecast) {
   row("ETTR", summary.ettr, [](double share) { return written_share(share); });
   text += table.text(2);
   if (summary.done < summary.lives) {
-    text += fmt::format("  {} of {} lives never end, and are not in these numbers\n",
+    text += fmt::format("  the {} of {} lives that never end are not in these numbers\n",
                         summary.lives - summary.done, summary.lives);
   }
   return text;
 }
 
 std::string worlds(const Forecast& forecast) {
+  std::string text = fmt::format("{} lives, drawn with seed {}; ", forecast.options.replicas,
+                                 forecast.options.seed);
   if (forecast.options.certain) {
-    return "  steps, tokens and failure rates as predicted (--certain): only chance differs\n";
+    return "  " + text + "steps, tokens and failure rates as predicted (--certain)\n";
   }
   const auto factor = [](Spread spread) {
     return fmt::format("{:.2f} to {:.2f}", spread.low, spread.high);
   };
   const life::Uncertain& of = forecast.built.uncertain;
-  return "  " +
-         wrapped(fmt::format("each life is lived in a world of its own: times the predicted step "
-                             "{}, tokens {}, failures {} (80 % of them)",
-                             factor(of.step), factor(of.tokens), factor(of.failures)),
-                 width - 2, 2) +
-         "\n";
+  text += fmt::format(
+      "each in a world of its own: the predicted step {} times, tokens {} times, failures {} times "
+      "(80 % of them)",
+      factor(of.step), factor(of.tokens), factor(of.failures));
+  return "  " + wrapped(text, width - 2, 2) + "\n";
 }
 
 std::string account(const life::Summary& summary) {
@@ -154,17 +152,23 @@ std::string shifts(const Forecast& forecast) {
   if (forecast.shifts.empty()) return "";
   Table table({{"assumption", left},
                {"low", right},
-               {"is", right},
                {"high", right},
                {"at low", right},
                {"at high", right},
                {"grade", left}});
-  for (const life::Shift& shift : forecast.shifts) {
+  const std::size_t shown = std::min(rows_max, forecast.shifts.size());
+  for (std::size_t i = 0; i < shown; ++i) {
+    const life::Shift& shift = forecast.shifts[i];
     const life::Knob& knob = shift.knob;
-    table.row(
-        {knob.name, knob.low, knob.is, knob.high, moved(shift.low), moved(shift.high), knob.grade});
+    table.row({knob.name, knob.low, knob.high, moved(shift.low), moved(shift.high), knob.grade});
   }
-  return "\nWhich assumption moves the end most (of half of all lives)\n" + table.text(2);
+  std::string text =
+      "\nWhich assumption moves the end most (of half of all lives)\n" + table.text(2);
+  if (shown < forecast.shifts.size()) {
+    text +=
+        fmt::format("  {} more move it less: --json has them\n", forecast.shifts.size() - shown);
+  }
+  return text;
 }
 
 }  // namespace

@@ -38,7 +38,7 @@ Result<Named> parse_named(const std::string& text) {
 
 Result<Contender> contender_of(const spec::Run& run, const Named& named,
                                const spec::Catalog& catalog, const life::ForecastOptions& options,
-                               ThreadPool& threads) {
+                               ThreadPool& threads, const std::function<void(double)>& progress) {
   ASSIGN_OR_RETURN(const spec::Cluster cluster, catalog.cluster(named.cluster));
   Contender out{.cluster = named.cluster, .title = cluster.title};
   spec::Run own = run;
@@ -51,7 +51,7 @@ Result<Contender> contender_of(const spec::Run& run, const Named& named,
     return out;
   }
   ASSIGN_OR_RETURN(life::Built built, life::scene_of(*out.plan));
-  out.forecast = life::forecast_of(std::move(built), options, threads);
+  out.forecast = life::forecast_of(std::move(built), options, threads, progress);
   return out;
 }
 
@@ -194,7 +194,7 @@ void judge(Comparison& out) {
 
 Result<Comparison> compare(const spec::Run& run, const std::vector<std::string>& clusters,
                            const spec::Catalog& catalog, const life::ForecastOptions& options,
-                           ThreadPool& threads) {
+                           ThreadPool& threads, const std::function<void(double)>& progress) {
   if (!run.start) {
     return bad_input(run.place_of("cluster.start") +
                      " is needed to compare: the day from which all are counted");
@@ -203,7 +203,11 @@ Result<Comparison> compare(const spec::Run& run, const std::vector<std::string>&
   Comparison out{.run = run, .start = *run.start, .options = options};
   for (const std::string& text : clusters) {
     ASSIGN_OR_RETURN(const Named named, parse_named(text));
-    ASSIGN_OR_RETURN(Contender contender, contender_of(run, named, catalog, options, threads));
+    const double before = static_cast<double>(out.contenders.size());
+    const auto own = [&](double share) {
+      if (progress) progress((before + share) / static_cast<double>(clusters.size()));
+    };
+    ASSIGN_OR_RETURN(Contender contender, contender_of(run, named, catalog, options, threads, own));
     out.contenders.push_back(std::move(contender));
   }
   judge(out);

@@ -14,6 +14,7 @@
 // would be used for otherwise, and that money spent early is dearer than money spent late.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -65,11 +66,11 @@ struct Comparison {
 };
 
 // `clusters`: of the catalogue, "NAME" or "NAME:GPUS"; each with all the GPUs of its entry where
-// no number is given. Errors: bad_input, not_found, unknown_value; each with the file or entry and
-// the key.
+// no number is given. `progress` is told the share that is done, by any thread. Errors: bad_input,
+// not_found, unknown_value; each with the file or entry and the key.
 Result<Comparison> compare(const spec::Run& run, const std::vector<std::string>& clusters,
                            const spec::Catalog& catalog, const life::ForecastOptions& options,
-                           ThreadPool& threads);
+                           ThreadPool& threads, const std::function<void(double)>& progress = {});
 
 // Who is before whom, and where that flips: fills in all that is read from the contenders' lives.
 // REQUIRES: forecasts of equally many lives.
