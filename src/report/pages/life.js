@@ -166,6 +166,8 @@ const told_facts = (f) => {
 };
 
 // What moves the end.
+const shifts_table = (list, days) => table([{name: "assumption"}, {name: "low"}, {name: "as it is"}, {name: "high"}, {name: "low moves it by"}, {name: "high moves it by"}],
+  list.map((one) => [one.name, one.low, sourced(one.is, `${one.name} (${one.grade})\n${one.from}`), one.high, days(one.low_moves_s), days(one.high_moves_s)]));
 const tornado = (f) => {
   const list = f.sensitivity.slice(0, 12);
   const days = (s) => `${signed(s / day, three)} days`;
@@ -178,8 +180,8 @@ const tornado = (f) => {
     options: base({indexAxis: "y", scales: {x: axis("days that the median end moves"), y: axis("", {grid: false, ticks: {autoSkip: false,
       callback(value) { return short(this.getLabelForValue(value)); }}})},
     plugins: {tooltip: {callbacks: {label: (at) => `${list[at.dataIndex][at.dataset.label]}: ${days(at.parsed.x * day)}`}}}})})}),
-  table([{name: "assumption"}, {name: "low"}, {name: "as it is"}, {name: "high"}, {name: "low moves it by"}, {name: "high moves it by"}],
-    f.sensitivity.map((one) => [one.name, one.low, sourced(one.is, `${one.name} (${one.grade})\n${one.from}`), one.high, days(one.low_moves_s), days(one.high_moves_s)]))];
+  shifts_table(list, days), f.sensitivity.length > list.length ? make("details", {class: "more"},
+    make("summary", {}, `${f.sensitivity.length - list.length} more, which move it less`), shifts_table(f.sensitivity.slice(list.length), days)) : null];
 };
 
 // At most so many, evenly.
@@ -201,7 +203,7 @@ const curve = (f, kind, {title, note, name, write}) => {
       {label: "mean", data: done.map((p) => ({x: p[kind], y: p.time_mean_s / day})), borderColor: css("c0"), backgroundColor: css("c0"), borderWidth: 2, pointRadius: 3},
       edge(1), edge(-1)]},
     options: base({scales: {x: axis(name, {grid: false, ticks: {callback: write, autoSkip: false},
-      scale: kind === "interval_s" ? {type: "logarithmic", afterBuildTicks: (scale) => { scale.ticks = some(done.map((p) => ({value: p[kind]})), Math.floor(scale.chart.width / 85)); }} 
+      scale: kind === "interval_s" ? {type: "logarithmic", afterBuildTicks: (scale) => { scale.ticks = some(done.map((p) => ({value: p[kind]})), Math.max(2, Math.floor(scale.chart.width / 110))); }} 
         : {type: "linear"}}),
       y: axis("days", {scale: {grace: "10%"}})},
     plugins: {tooltip: {filter: (at) => at.dataset.label !== "", callbacks: {title: ([p]) => write(p.parsed.x), label: (p) => `${p.dataset.label}: ${three(p.parsed.y)} days`}}}})})});

@@ -135,7 +135,7 @@ const axis = (title, options = {}) => ({
 
 // Days since `start` as dates, at whole days or months; without a start as days.
 const time_axis = (start, from, to) => {
-  if (!start) return axis("days from the start", {grid: false, scale: {type: "linear", min: from, max: to}});
+  if (!start) return axis("days from the start", {grid: false, ticks: {includeBounds: false}, scale: {type: "linear", min: from, max: to}});
   const first = Date.parse(start + "T00:00:00Z"), places = [];
   const most = compact.matches ? 4 : 8, days = to - from;
   const steps = [1, 2, 7, 14].filter((step) => days / step <= most);
