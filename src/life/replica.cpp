@@ -81,8 +81,26 @@ Replica::Replica(const Scene& scene, const Beginning& beginning, std::uint64_t s
   life_.causes.resize(scene.causes.size());
 }
 
+// Of last steps only the newest counts, and it is far away: thousands of old ones would make the
+// queue slow.
 void Replica::at(Nanoseconds time, Kind kind, std::int64_t a, std::int64_t b) {
-  queue_.push({time, numbered_++, kind, a, b});
+  const Event event{time, numbered_++, kind, a, b};
+  if (kind == Kind::last_step) {
+    last_step_ = event;
+  } else {
+    queue_.push(event);
+  }
+}
+
+std::optional<Replica::Event> Replica::next_event() {
+  std::optional<Event> out;
+  if (last_step_ && (queue_.empty() || queue_.top() > *last_step_)) {
+    out.swap(last_step_);
+  } else if (!queue_.empty()) {
+    out = queue_.top();
+    queue_.pop();
+  }
+  return out;
 }
 
 void Replica::after(Nanoseconds wait, Kind kind, std::int64_t a, std::int64_t b) {
@@ -113,16 +131,15 @@ Life Replica::live() {
   carry_out(begun_ ? std::move(first_actions_) : policy_.begin({now_}));
   const Nanoseconds horizon = nanoseconds(scene_.horizon);
   while (job_ != Job::over) {
-    if (queue_.empty() || queue_.top().at > horizon) {
+    const std::optional<Event> event = next_event();
+    if (!event || event->at > horizon) {
       now_ = horizon;
       life_.why_not = "it was not done by the horizon";
       if (job_ == Job::running) end_stretch(false);
       break;
     }
-    const Event event = queue_.top();
-    queue_.pop();
-    now_ = event.at;
-    happen(event);
+    now_ = event->at;
+    happen(*event);
   }
   settle();
   life_.time = now_;

@@ -131,6 +131,7 @@ class Replica {
 
   void after(Nanoseconds wait, Kind kind, std::int64_t a = 0, std::int64_t b = 0);
   void at(Nanoseconds time, Kind kind, std::int64_t a = 0, std::int64_t b = 0);
+  std::optional<Event> next_event();
   void happen(const Event& event);
   void tell(const policy::Event& event);
   void tell_in_order(const policy::Event& event);  // behind the steps and commits before it
@@ -219,6 +220,7 @@ class Replica {
   Prng failures_, repairs_;
   policy::Recovery policy_;
   std::priority_queue<Event, std::vector<Event>, std::greater<>> queue_;
+  std::optional<Event> last_step_;
   std::int64_t numbered_ = 0;
   Nanoseconds now_ = 0;
   std::optional<Nanoseconds> tick_at_;
