@@ -33,11 +33,23 @@ struct Shape {
 
 enum class LostReplica : std::uint8_t { roll_back, go_on };
 
+// A start on many nodes may fail by chance, whatever is right with the training: on n nodes that
+// fail r times a day each, and with t until the first new step, it does so with probability
+//
+//   1 - exp(-n r t):   0.02 for 512 nodes, 0.43 for 12,512, 0.81 for 37,520
+//
+// with r = 6.4e-3 (a failure each 18 min on 100,000 GPUs [FT-HSDP, arXiv 2602.00277]) and t = 10
+// min. Among the 80,000 starts of a year a row of 8 is then certain and one of 87 comes once in a
+// thousand years. So what counts starts (retries, restarts, doublings of back_off) is multiplied by
+// the scale of the full layout, which is 1 for all that a broken training should not burn long.
+inline constexpr int slots_of_a_scale = 2048;
+inline int scale_of(const Shape& full) { return 1 + full.slots / slots_of_a_scale; }
+
 struct Settings {
   LostReplica on_lost_replica = LostReplica::roll_back;
-  // Starts in a row of which none did a step that was not done before.
+  // Starts in a row, times the scale, of which none did a step that was not done before.
   int retries = 8;
-  // Before the second of such starts, then twice as long each time.
+  // Before the second of such starts, then twice as long each time (at a scale of k each k times).
   Seconds back_off = Seconds::of(1);
   Seconds back_off_max = Seconds::of(300);
   // A node with so many failures within the window is drained, where another can take its place: a
@@ -53,7 +65,7 @@ struct Settings {
   // count from least_slow() of it on, straggler.hpp.)
   double straggler_factor = 1.1;
   int skips = 3;         // batches that may be skipped in all
-  int restarts = 10000;  // in all; then it gives up
+  int restarts = 10000;  // in all, times the scale; then it gives up
   // A spike of the loss has so many steps to heal by itself.
   Step spike_heals = 50;
   // So many failed checkpoints in a row are worth a person's attention.

@@ -58,7 +58,7 @@ void Decision::count_failure() {
     return;
   }
   ++m_.fruitless;
-  const double doublings = std::min(m_.fruitless - 1, 60);
+  const double doublings = std::min((m_.fruitless - 1) / scale_of(m_.full.shape), 60);
   m_.start_at = m_.latest + min(settings_.back_off * std::exp2(doublings), settings_.back_off_max);
 }
 

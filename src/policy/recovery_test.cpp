@@ -191,6 +191,29 @@ TEST(Recovery, a_step_further_makes_the_next_start_a_first_one) {
   EXPECT_THAT(it.ended(), ElementsAre(start(3, How::in_place, {0, 1, 2})));
 }
 
+// 4,096 slots are a scale of 3, so retries = 2 are six starts that came no further: three of them
+// wait 1 s and two 2 s, then it gives up. With 4,095 slots the scale is 2: four, of 1, 1 and 2 s.
+TEST(Recovery, many_nodes_have_more_retries) {
+  const auto pauses_of = [](int nodes) {
+    Recovery recovery({.retries = 2, .node_failures = 100}, {.slots = nodes});
+    for (Node node = 0; node < nodes; ++node) recovery.on(NodeJoined{node}, {});
+    recovery.begin({});
+    std::vector<Seconds> pauses;
+    Instant now;
+    for (int generation = 1; recovery.phase() != Phase::over; ++generation) {
+      recovery.on(killed(generation, 0), now);
+      recovery.on(GenerationEnded{generation}, now);
+      if (recovery.phase() == Phase::over) break;
+      pauses.push_back(*recovery.wakes() - now);
+      now = *recovery.wakes();
+      recovery.on(Tick{}, now);
+    }
+    return pauses;
+  };
+  EXPECT_THAT(pauses_of(4096), ElementsAre(1_s, 1_s, 1_s, 2_s, 2_s));
+  EXPECT_THAT(pauses_of(4095), ElementsAre(1_s, 1_s, 2_s));
+}
+
 TEST(Recovery, restarts_have_a_budget) {
   Driver it({.node_failures = 100, .restarts = 2});
   it.begin();

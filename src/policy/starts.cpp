@@ -173,11 +173,12 @@ void Decision::ask_plan(int nodes, const std::string& why) {
 
 std::string Decision::why_over() const {
   if (!m_.give_up.empty()) return m_.give_up;
-  if (m_.fruitless >= settings_.retries) {
+  const std::int64_t scale = scale_of(m_.full.shape);
+  if (m_.fruitless >= settings_.retries * scale) {
     return fmt::format("{} starts in a row came no further than step {}", m_.fruitless, m_.best);
   }
-  if (m_.started && m_.restarts >= settings_.restarts) {
-    return fmt::format("all {} restarts are used up", settings_.restarts);
+  if (m_.started && m_.restarts >= settings_.restarts * scale) {
+    return fmt::format("all {} restarts are used up", settings_.restarts * scale);
   }
   return "";
 }
