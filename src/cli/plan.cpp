@@ -3,6 +3,7 @@
 #include "base/clock.hpp"
 #include "base/files.hpp"
 #include "base/progress.hpp"
+#include "cli/read_run.hpp"
 #include "cli/verbs.hpp"
 #include "plan/planner.hpp"
 #include "report/plan_report.hpp"
@@ -19,10 +20,8 @@ struct Flags {
 
 int run_plan(const Flags& flags, const Common& common) {
   const std::unique_ptr<Files> files = local_files();
-  const Result<std::string> content = files->read(flags.run);
-  if (!content.ok()) return complain(content.error().text());
-  Result<spec::Run> run = spec::parse_run(*content, flags.run);
-  if (!run.ok()) return complain(run.error().text());
+  Result<ReadRun> read = read_run(*files, flags.run);
+  if (!read.ok()) return complain(read.error().text());
   plan::PlanOptions options;
   options.search.exhaustive = flags.exhaustive;
   if (!flags.layout.empty()) {
@@ -35,7 +34,7 @@ int run_plan(const Flags& flags, const Common& common) {
   const SystemClock clock;
   Progress progress(clock, standard_error_terminal(), "searching layouts");
   options.search.progress = [&](double share) { progress.update(share); };
-  const auto plan = plan::make_plan(*std::move(run), catalog, options, threads);
+  const auto plan = plan::make_plan(std::move(read->run), catalog, options, threads);
   progress.finish();
   if (!plan.ok()) return complain(plan.error().text());
   print(common.json ? report::plan_json(**plan) : report::plan_text(**plan));
@@ -48,7 +47,8 @@ void add_plan(CLI::App& app, Common& common) {
   const auto flags = std::make_shared<Flags>();
   CLI::App* verb = app.add_subcommand(
       "plan", "The best layouts of a training: time, memory, price, and why the rest lost");
-  verb->add_option("RUN", flags->run, "the run file (docs/run-file.md)")->required();
+  verb->add_option("RUN", flags->run, "the run file (docs/run-file.md), or a run directory")
+      ->required();
   verb->add_option("--layout", flags->layout,
                    "fix these of the layout and search the rest: tp=8,pp=16,...");
   verb->add_flag("--exhaustive", flags->exhaustive, "skip nothing, whatever the bounds prove");

@@ -26,14 +26,18 @@ struct Made {
   std::vector<report::Svg> svgs = {};
 };
 
-// What the planner says of a step with this layout; why it says nothing where it does not.
-report::PredictedStep predicted(const spec::Run& run, const std::string& layout,
+// What the planner says of a step with this layout; why it says nothing where it does not. Several
+// ranks of this machine share it as `calibrate` measured its cores.
+report::PredictedStep predicted(spec::Run run, const std::string& layout,
                                 const spec::Catalog& catalog, ThreadPool& threads) {
   plan::PlanOptions options;
   if (!layout.empty()) {
     Result<spec::LayoutWish> wish = spec::parse_layout_text(layout);
     if (!wish.ok()) return {.from = wish.error().text()};
     options.layout = *std::move(wish);
+    const bool alone = options.layout->dp == 1 && options.layout->tp == 1 &&
+                       options.layout->pp == 1 && options.layout->cp.value_or(1) == 1;
+    if (run.cluster_name == "this-machine" && !alone) run.cluster_name = "this-machine-cores";
   }
   const auto plan = plan::make_plan(run, catalog, options, threads);
   if (!plan.ok()) return {.from = plan.error().text()};

@@ -179,12 +179,22 @@ void judge(Comparison& out) {
       out.cheaper[i][j] = cheaper(one, other);
     }
   }
-  const auto summary = [&](std::size_t i) -> const life::Summary& {
-    return out.contenders[i].forecast->summary;
+  // Who never ends counts as later than all; among those of whom half never do, the more that end
+  // the better.
+  const auto median_of = [&](std::size_t i, const auto& of) {
+    std::vector<double> values;
+    for (const End& end : out.contenders[i].forecast->ends) {
+      values.push_back(end.done ? of(end) : never);
+    }
+    std::ranges::sort(values);
+    return std::pair(values[(values.size() - 1) / 2], -out.contenders[i].forecast->summary.done);
   };
-  std::ranges::stable_sort(out.by_time, {}, [&](std::size_t i) { return summary(i).time.p50; });
-  std::ranges::stable_sort(out.by_dollars, {},
-                           [&](std::size_t i) { return summary(i).dollars.p50; });
+  std::ranges::stable_sort(out.by_time, {}, [&](std::size_t i) {
+    return median_of(i, [](const End& end) { return end.time.in_base(); });
+  });
+  std::ranges::stable_sort(out.by_dollars, {}, [&](std::size_t i) {
+    return median_of(i, [](const End& end) { return end.dollars->in_base(); });
+  });
   each_pair(out.by_time, [&](std::size_t i, std::size_t j) {
     add_token_crossings(out, i, j);
     add_delay(out, i, j);

@@ -60,7 +60,8 @@ struct Comparison {
   std::vector<std::vector<double>> before = {};
   // The same of dollars; nothing where one's are not known.
   std::vector<std::vector<std::optional<double>>> cheaper = {};
-  std::vector<std::size_t> by_time = {};     // contenders that can train it, by their median
+  // Contenders of which a life ends, by the median of all lives: one that never ends is last.
+  std::vector<std::size_t> by_time = {};
   std::vector<std::size_t> by_dollars = {};  // those whose dollars are known
   std::vector<Crossing> crossings = {};      // of pairs in the order of by_time, then of by_dollars
 };

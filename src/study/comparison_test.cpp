@@ -118,6 +118,17 @@ TEST(Comparison, counts_world_by_world) {
   EXPECT_DOUBLE_EQ(comparison.before[1][0], 2.5 / 4);
 }
 
+// One of three lives ends, after 10 days: in half of all it never does, so 20 days come first.
+TEST(Comparison, who_mostly_never_ends_is_last) {
+  life::End never = end_of(0, 99, 1);
+  never.done = false;
+  const life::End twenty = end_of(0, 20, 5);
+  const Comparison comparison =
+      judged({{"a", {end_of(0, 10, 1), never, never}}, {"b", {twenty, twenty, twenty}}});
+  EXPECT_THAT(comparison.by_time, testing::ElementsAre(1, 0));
+  EXPECT_THAT(comparison.by_dollars, testing::ElementsAre(1, 0));
+}
+
 TEST(Comparison, never_is_no_answer_of_a_price) {
   life::End never = end_of(0, 99, 1);
   never.done = false;
