@@ -210,9 +210,9 @@ void Supervisor::carry_out(const policy::Action& action) {
   if (const auto* it = std::get_if<policy::StopSaved>(&what)) return carry_out(*it);
   if (const auto* it = std::get_if<policy::SaveNow>(&what)) return carry_out(*it);
   if (const auto* it = std::get_if<policy::Replan>(&what)) return carry_out(*it);
-  if (std::holds_alternative<policy::GiveUp>(what)) return end(Ended::gave_up, action.why);
+  if (std::holds_alternative<policy::GiveUp>(what)) return end(Ended::gave_up, action.why.text());
   if (const auto* it = std::get_if<policy::Finish>(&what)) {
-    end(it->done ? Ended::done : Ended::stopped, action.why);
+    end(it->done ? Ended::done : Ended::stopped, action.why.text());
   }
 }
 

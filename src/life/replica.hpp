@@ -224,7 +224,7 @@ class Replica {
   std::int64_t numbered_ = 0;
   Nanoseconds now_ = 0;
   std::optional<Nanoseconds> tick_at_;
-  std::string why_;  // of the action that is being carried out
+  policy::Why why_;  // of the action that is being carried out
 
   bool begun_;
   std::vector<policy::Action> first_actions_;

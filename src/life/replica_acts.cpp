@@ -114,7 +114,7 @@ void Replica::act(const policy::Note&) {}
 
 void Replica::act(const policy::GiveUp&) {
   settle();
-  life_.why_not = why_;
+  life_.why_not = why_.text();
   job_ = Job::over;
 }
 

@@ -41,13 +41,13 @@ class Decision {
   void on(const Tick& event);
 
   // Nothing lives: starts a generation, or waits, or asks for a plan, or ends. `why` it must.
-  void start_or_wait(const std::string& why);
+  void start_or_wait(const Why& why);
 
   std::vector<Action> take() { return std::move(actions_); }
 
  private:
   template <typename What>
-  void act(What what, std::string why) {
+  void act(What what, Why why) {
     actions_.push_back({std::move(what), std::move(why)});
   }
 
@@ -60,16 +60,16 @@ class Decision {
   std::vector<Moved> with_spares();                       // where the node of a slot cannot stay
   std::vector<Node> spares(std::size_t most = SIZE_MAX);  // the best first
   int nodes_wanted();  // for which a plan would be asked: those there are, or all
-  void ask_plan(int nodes, const std::string& why);
-  void wait(const std::string& why);
-  void start(const std::string& why);
-  void over(End end, const std::string& why);
+  void ask_plan(int nodes, const Why& why);
+  void wait(const Why& why);
+  void start(const Why& why);
+  void over(End end, const Why& why);
   std::string why_over() const;  // no further start; empty: one may be
   // Spares, new nodes: does what the present generation can gain by them.
   void improve();
   bool join_replica();
   std::string why_move();  // a reason to go to other nodes at the next checkpoint, or empty
-  void ask_save(const std::string& why);
+  void ask_save(const Why& why);
   void stop_saved();
 
   // ---- failures.cpp ----
@@ -79,10 +79,10 @@ class Decision {
   void blame(Node node);
   void drain_if_lemon(Node node);
   bool saving_to_stop() const { return m_.phase == Phase::stopping && !m_.present.killed; }
-  void kill(const std::string& why);
+  void kill(const Why& why);
   // What was lost of the present generation, if it is known: goes on without it, or stops.
-  void fail(const std::vector<Node>& lost, const std::string& why);
-  bool go_on_without(const std::vector<Node>& lost, const std::string& why);
+  void fail(const std::vector<Node>& lost, const Why& why);
+  bool go_on_without(const std::vector<Node>& lost, const Why& why);
   void count_failure();
   void settle_suspect();
 

@@ -12,6 +12,7 @@
 
 #include "base/units.hpp"
 #include "policy/node_list.hpp"
+#include "policy/why.hpp"
 
 namespace celere::policy {
 
@@ -221,7 +222,7 @@ struct Finish {
 
 struct Action {
   std::variant<Start, Regroup, Stop, StopSaved, SaveNow, Replan, Drain, Note, GiveUp, Finish> what;
-  std::string why;  // for people: who failed, and what follows
+  Why why;  // for people: who failed, and what follows
   friend bool operator==(const Action&, const Action&) = default;
 };
 

@@ -62,14 +62,14 @@ void Decision::count_failure() {
   m_.start_at = m_.latest + min(settings_.back_off * std::exp2(doublings), settings_.back_off_max);
 }
 
-void Decision::kill(const std::string& why) {
+void Decision::kill(const Why& why) {
   m_.phase = Phase::stopping;
   m_.present.killed = true;
   m_.present.regroup.reset();
   act(Stop{m_.generation}, why);
 }
 
-bool Decision::go_on_without(const std::vector<Node>& lost, const std::string& why) {
+bool Decision::go_on_without(const std::vector<Node>& lost, const Why& why) {
   if (settings_.on_lost_replica != LostReplica::go_on || m_.phase != Phase::training ||
       lost.empty() || !m_.present.stepped || m_.present.done || !m_.shape.replicas_whole ||
       m_.shape.replicas < 2 || m_.shape.replica_of_slot.empty()) {
@@ -93,14 +93,14 @@ bool Decision::go_on_without(const std::vector<Node>& lost, const std::string& w
   m_.phase = Phase::regrouping;
   ++m_.generation;
   m_.present.regroup = Regroup{m_.generation, m_.slots, m_.shape.replicas, replica, {}};
-  act(*m_.present.regroup, fmt::format("{}; the others go on without replica {}", why, replica));
+  act(*m_.present.regroup, Why("{}; the others go on without replica {}", why, replica));
   return true;
 }
 
-void Decision::fail(const std::vector<Node>& lost, const std::string& why) {
+void Decision::fail(const std::vector<Node>& lost, const Why& why) {
   if (go_on_without(lost, why)) return;
   count_failure();
-  kill(why + "; all workers are stopped");
+  kill(Why("{}; all workers are stopped", why));
 }
 
 // ---- events ----
@@ -139,12 +139,12 @@ void Decision::on(const NodeGone& event) {
   it.leaves.reset();
   index_.changed(event.node);
   if (was_there && mine) m_.present.suspect.reset();
-  const std::string why = fmt::format("node {} is gone", event.node);
+  const Why why("node {} is gone", event.node);
   if (mine && lives()) {
     fail({event.node}, why);
   } else if (mine && saving_to_stop()) {
     m_.present.failed = true;
-    kill(why + " while saving to stop: ends without");
+    kill(Why("{} while saving to stop: ends without", why));
   }
   if (was_there && !expected) blame(event.node);
 }
@@ -169,12 +169,12 @@ void Decision::on(const WorkerExited& event) {
     }
     return;
   }
-  const std::string how = event.signal ? fmt::format("was killed by signal {}", *event.signal)
-                                       : fmt::format("ended with code {}", event.code.value_or(-1));
-  const std::string why = fmt::format("rank {} on node {} {}", event.rank, event.node, how);
+  const Why how = event.signal ? Why("was killed by signal {}", *event.signal)
+                               : Why("ended with code {}", event.code.value_or(-1));
+  const Why why("rank {} on node {} {}", event.rank, event.node, how);
   if (saving_to_stop()) {
     m_.present.failed = true;
-    return kill(why + " while saving to stop: ends without");
+    return kill(Why("{} while saving to stop: ends without", why));
   }
   if (!lives()) return;
   fail({event.node}, why);
@@ -231,7 +231,7 @@ void Decision::on(const Overdue& event) {
                                                        fmt::join(absent, ", "));
   if (saving_to_stop()) {
     m_.present.failed = true;
-    return kill(why + " while saving to stop: ends without");
+    return kill(Why("{} while saving to stop: ends without", why));
   }
   if (!lives()) return;
   const auto slots = std::ssize(m_.slots);

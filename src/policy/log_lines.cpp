@@ -334,7 +334,7 @@ std::vector<wire::EventField> decision_fields(const Action& action, const Recove
   Fields fields;
   fields.add("action", std::string(name_of(action)));
   fields.add("generation", recovery.generation());
-  fields.add("why", action.why);
+  fields.add("why", action.why.text());
   if (const auto* start = std::get_if<Start>(&action.what)) {
     fields.add("how", std::string(name_of_how(start->how)));
     fields.add("on_nodes", joined(start->nodes));

@@ -50,8 +50,8 @@ class Driver {
   std::vector<What> whats(const std::vector<Action>& actions) {
     std::vector<What> out;
     for (const Action& action : actions) {
-      EXPECT_FALSE(action.why.empty());
-      whys += action.why + "\n";
+      EXPECT_FALSE(action.why.text().empty());
+      whys += action.why.text() + "\n";
       out.push_back(action.what);
     }
     return out;

@@ -149,7 +149,7 @@ std::vector<Moved> Decision::with_spares() {
 
 int Decision::nodes_wanted() { return std::min(usable_count(), m_.full.shape.slots); }
 
-void Decision::over(End end, const std::string& why) {
+void Decision::over(End end, const Why& why) {
   m_.phase = Phase::over;
   m_.end = end;
   if (end == End::gave_up) {
@@ -159,12 +159,12 @@ void Decision::over(End end, const std::string& why) {
   }
 }
 
-void Decision::wait(const std::string& why) {
+void Decision::wait(const Why& why) {
   if (m_.phase != Phase::waiting) act(Note{}, why);
   m_.phase = Phase::waiting;
 }
 
-void Decision::ask_plan(int nodes, const std::string& why) {
+void Decision::ask_plan(int nodes, const Why& why) {
   const bool asked = !m_.plans_asked.empty() && m_.plans_asked.back() == nodes;
   if (asked) return;
   m_.plans_asked.push_back(nodes);
@@ -183,12 +183,12 @@ std::string Decision::why_over() const {
   return "";
 }
 
-void Decision::start_or_wait(const std::string& why) {
+void Decision::start_or_wait(const Why& why) {
   if (m_.stops_asked > 0) return over(End::stopped, "stopped as asked");
   if (const std::string reason = why_over(); !reason.empty()) return over(End::gave_up, reason);
   if (m_.latest < m_.start_at) {
-    return wait(fmt::format("{}; the next start is in {:.0f} s: start {} in a row came no further",
-                            why, (m_.start_at - m_.latest).in_base(), m_.fruitless));
+    return wait(Why("{}; the next start is in {:.0f} s: start {} in a row came no further", why,
+                    (m_.start_at - m_.latest).in_base(), m_.fruitless));
   }
   const int wanted = nodes_wanted();
   if (settings_.resizes && wanted > m_.next.nodes) {
@@ -202,14 +202,13 @@ void Decision::start_or_wait(const std::string& why) {
   // (Where a larger layout was planned and never begun, those that are there are enough already.)
   const bool patient = usable_count() < m_.origin.shape.slots &&
                        m_.latest < *m_.short_since + settings_.node_patience;
-  const std::string few =
-      fmt::format("{}; {} of {} nodes are there", why, usable_count(), m_.next.shape.slots);
+  const Why few("{}; {} of {} nodes are there", why, usable_count(), m_.next.shape.slots);
   if (!settings_.resizes || wanted <= m_.unfit || patient) return wait(few);
   ask_plan(wanted, few);
   m_.phase = Phase::planning;
 }
 
-void Decision::start(const std::string& why) {
+void Decision::start(const Why& why) {
   const std::vector<Moved> moved = chosen(m_.next.shape.slots);
   std::vector<Node> all, fresh, other;
   for (const Moved& one : moved) {
@@ -219,19 +218,18 @@ void Decision::start(const std::string& why) {
     if (!m_.started) all.push_back(one.node);
   }
   GenerationMemory present;
-  std::string how = "on the same nodes";
+  Why how = "on the same nodes";
   if (!m_.started) {
     present.how = How::first;
-    how = fmt::format("on {}", listed(all));
+    how = Why("on {}", listed(all));
   } else if (m_.next.shape != m_.shape) {
     present.how = How::resized;
-    how = fmt::format("in a layout for {} nodes", m_.next.shape.slots);
+    how = Why("in a layout for {} nodes", m_.next.shape.slots);
   } else if (moved.empty()) {
     present.how = How::in_place;
   } else {
     present.how = fresh.empty() ? How::elsewhere : How::spare;
-    how = fresh.empty() ? fmt::format("with {}", listed(other))
-                        : fmt::format("with spare {}", listed(fresh));
+    how = fresh.empty() ? Why("with {}", listed(other)) : Why("with spare {}", listed(fresh));
   }
   const Step from = m_.commits.empty() ? 0 : m_.commits.back();
   if (m_.distrusted && *m_.distrusted > from) present.from_step = from;
@@ -248,7 +246,7 @@ void Decision::start(const std::string& why) {
   m_.phase = Phase::training;
   ++m_.generation;
   act(Start{m_.generation, present.how, m_.slots, present.from_step, m_.skipped},
-      fmt::format("{}; starts {} from step {}", why, how, from));
+      Why("{}; starts {} from step {}", why, how, from));
 }
 
 // ---- what a living generation gains by other nodes ----
@@ -295,7 +293,7 @@ std::string Decision::why_move() {
   return "";
 }
 
-void Decision::ask_save(const std::string& why) {
+void Decision::ask_save(const Why& why) {
   if (m_.present.save_asked) return;
   m_.present.save_asked = true;
   act(SaveNow{m_.generation}, why);

@@ -64,7 +64,7 @@ void World::tell(const Event& event) {
     }
     for (const Action& action : actions) {
       if (std::holds_alternative<Stop>(action.what)) {
-        moves_ = action.why.find("and all is saved") != std::string::npos;
+        moves_ = action.why.text().find("and all is saved") != std::string::npos;
       }
     }
     if (!actions.empty() || !std::holds_alternative<Trained>(next)) write_down();
@@ -121,9 +121,9 @@ void World::failed() {
 
 void World::carry_out(const std::vector<Action>& actions) {
   for (const Action& action : actions) {
-    log_ += fmt::format("{:4}  [{}] {}\n", now_, action.what.index(), action.why);
+    log_ += fmt::format("{:4}  [{}] {}\n", now_, action.what.index(), action.why.text());
     must(!over(), "an order after the end");
-    std::visit([&](const auto& what) { carry_out(what, action.why); }, action.what);
+    std::visit([&](const auto& what) { carry_out(what, action.why.text()); }, action.what);
   }
 }
 
