@@ -288,6 +288,22 @@ TEST(TakingOver, a_stopped_training_goes_on_with_what_it_knows) {
   EXPECT_THAT(last, ElementsAre(Start{4, How::spare, {0, 1, 4, 3}, {}, {11}}));
 }
 
+// Numbers that nobody would give, as a file that is not ours may hold them, are nodes like others:
+// started in order, and the same once written and read back.
+TEST(TakingOver, nodes_may_have_any_number) {
+  const Shape shape{.slots = 3};
+  Recovery recovery({}, shape);
+  for (const Node node : {2'000'000'000, -1, 5}) recovery.on(NodeJoined{node}, {});
+  const std::vector<Action> actions = recovery.begin({});
+  EXPECT_THAT(std::get<Start>(actions.at(0).what).nodes, ElementsAre(-1, 5, 2'000'000'000));
+  Recovery other = *Recovery::from_state({}, shape, recovery.state());
+  EXPECT_EQ(other.state(), recovery.state());
+  EXPECT_EQ(other.slot_of(2'000'000'000), 2);
+  EXPECT_EQ(other.slot_of(-2), -1);
+  other.on(NodeGone{-1}, {});
+  EXPECT_EQ(other.steady(), 2);
+}
+
 TEST(TakingOver, fresh_retries_are_for_persons_only) {
   Driver it({.retries = 2, .node_failures = 100});
   for (int generation = 1; generation <= 2; ++generation) {
