@@ -21,8 +21,10 @@ policy::Shape shape_of(const Layout& layout) {
   if (!layout.replicas_whole) return out;
   const int row = layout.row > 0 ? layout.row : layout.nodes / layout.replicas;
   out.replica_of_slot.reserve(static_cast<std::size_t>(layout.nodes));
-  for (int slot = 0; slot < layout.nodes; ++slot) {
-    out.replica_of_slot.push_back(slot / row % layout.replicas);
+  for (int slot = 0; slot < layout.nodes; slot += row) {
+    out.replica_of_slot.insert(out.replica_of_slot.end(),
+                               static_cast<std::size_t>(std::min(row, layout.nodes - slot)),
+                               slot / row % layout.replicas);
   }
   return out;
 }

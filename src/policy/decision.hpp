@@ -56,7 +56,7 @@ class Decision {
   bool usable(Node node) const;
   int usable_count();
   int slot_of(Node node) const { return index_.slot_of(node); }  // -1: none
-  std::vector<Moved> chosen(int count);                   // for so many slots: who comes where
+  SlotChange chosen(int count);                           // for so many slots: who comes where
   std::vector<Moved> with_spares();                       // where the node of a slot cannot stay
   std::vector<Node> spares(std::size_t most = SIZE_MAX);  // the best first
   int nodes_wanted();  // for which a plan would be asked: those there are, or all
@@ -102,9 +102,10 @@ class Decision {
 
 // Recovery::must_keep.
 std::vector<Step> needed_commits(const Memory& memory);
-// `shape` without one replica; with one more, of so many slots, at the end.
-Shape without_replica(const Shape& shape, int replica);
-Shape with_replica(const Shape& shape, int slots);
+std::vector<std::size_t> slots_of(const Shape& shape, int replica);  // ascending
+// One replica goes, with those slots; one more comes, with so many, at the end.
+void lose_replica(Shape& shape, int replica, const std::vector<std::size_t>& slots);
+void add_replica(Shape& shape, int slots);
 // Slots of each replica, where all have equally many and no slot is of several; else 0.
 int slots_of_replica(const Shape& shape);
 bool is_valid(const Shape& shape);

@@ -82,13 +82,10 @@ bool Decision::go_on_without(const std::vector<Node>& lost, const Why& why) {
   }
   if (replicas.size() != 1 || *replicas.begin() < 0) return false;
   const int replica = *replicas.begin();
-  std::vector<Node> left;
-  for (std::size_t slot = 0; slot < m_.slots.size(); ++slot) {
-    if (m_.shape.replica_of_slot[slot] != replica) left.push_back(m_.slots[slot]);
-  }
-  if (left.empty()) return false;
-  index_.set_slots(m_, left);
-  m_.shape = without_replica(m_.shape, replica);
+  const std::vector<std::size_t> gone = slots_of(m_.shape, replica);
+  if (gone.size() == m_.slots.size()) return false;
+  index_.change_slots(m_, {.gone = gone});
+  lose_replica(m_.shape, replica, gone);
   m_.present = {.how = m_.present.how, .regrouped = true};
   m_.phase = Phase::regrouping;
   ++m_.generation;

@@ -2,21 +2,16 @@
 
 #include <algorithm>
 
-namespace celere::policy {
+#include "policy/decision.hpp"
 
-std::vector<Moved> differing(const std::vector<Node>& before, const std::vector<Node>& after) {
-  std::vector<Moved> out;
-  for (std::size_t slot = 0; slot < after.size(); ++slot) {
-    if (slot >= before.size() || before[slot] != after[slot]) out.push_back({slot, after[slot]});
-  }
-  return out;
-}
+namespace celere::policy {
 
 void NodeIndex::rebuild(const Memory& memory, int node_failures) {
   *this = {};
   node_failures_ = static_cast<std::size_t>(std::max(node_failures, 0));
   for (std::size_t i = 0; i < memory.slots.size(); ++i) {
-    entries_[memory.slots[i]].slot = static_cast<int>(i);
+    places_.push_back(static_cast<Place>(i));
+    entries_[memory.slots[i]].place = places_.back();
   }
   memory.nodes.each([&](Node node, const NodeMemory& it) { enter(node, entries_[node], it); });
 }
@@ -29,28 +24,28 @@ void NodeIndex::leave(Node node, Entry& entry) {
   }
   if (entry.leaving) leaving_.erase(node);
   if (entry.lemon) lemons_.erase(node);
-  if (entry.odd) odd_slots_.erase(entry.odd_slot);
+  if (entry.odd) odd_.erase({entry.odd_place, node});
   entry.known = false;
 }
 
 void NodeIndex::enter(Node node, Entry& entry, const NodeMemory& memory) {
-  entry = counted(entry.slot, memory);
+  entry = counted(entry.place, memory);
   if (entry.steady) {
     ++steady_;
     if (entry.spare) spares_.emplace(entry.slow, entry.failures, node);
   }
   if (entry.leaving) leaving_.insert(node);
   if (entry.lemon) lemons_.insert(node);
-  if (entry.odd) odd_slots_.insert(entry.slot);
+  if (entry.odd) odd_.emplace(entry.place, node);
 }
 
-NodeIndex::Entry NodeIndex::counted(int slot, const NodeMemory& memory) const {
+NodeIndex::Entry NodeIndex::counted(Place place, const NodeMemory& memory) const {
   const bool there = memory.present && !memory.drained;
-  Entry out{.slot = slot, .known = true, .steady = there && !memory.leaves, .slow = memory.slow};
+  Entry out{.place = place, .known = true, .steady = there && !memory.leaves, .slow = memory.slow};
   out.failures = memory.failures.size();
-  out.odd = slot >= 0 && (!out.steady || out.slow);
-  out.odd_slot = slot;
-  out.spare = out.steady && slot < 0;
+  out.odd = place >= 0 && (!out.steady || out.slow);
+  out.odd_place = place;
+  out.spare = out.steady && place < 0;
   out.leaving = there && memory.leaves.has_value();
   out.lemon = !memory.drained && out.failures >= node_failures_;
   return out;
@@ -62,7 +57,7 @@ void NodeIndex::settle(const Memory& memory) {
   std::erase_if(changed_, [&](Node node) {
     const NodeMemory* found = memory.nodes.find(node);
     const Entry* entry = entries_.find(node);
-    return found != nullptr && entry != nullptr && *entry == counted(entry->slot, *found);
+    return found != nullptr && entry != nullptr && *entry == counted(entry->place, *found);
   });
   // All leave first: one may take the slot of another.
   for (const Node node : changed_) leave(node, entries_[node]);
@@ -74,33 +69,44 @@ void NodeIndex::settle(const Memory& memory) {
   changed_.clear();
 }
 
-void NodeIndex::set_slots(Memory& memory, int count, const std::vector<Moved>& moved) {
+void NodeIndex::change_slots(Memory& memory, const SlotChange& change) {
   settle(memory);
   std::vector<Node>& slots = memory.slots.change();
   const auto lose = [&](std::size_t slot) {
-    entries_[slots[slot]].slot = -1;
+    entries_[slots[slot]].place = -1;
     changed(slots[slot]);
   };
-  for (const Moved& one : moved) {
-    if (one.slot < slots.size()) lose(one.slot);
-  }
-  for (auto slot = static_cast<std::size_t>(count); slot < slots.size(); ++slot) lose(slot);
-  slots.resize(static_cast<std::size_t>(count));
-  for (const Moved& one : moved) {
+  const auto gain = [&](Node node, Place place) {
+    Entry& entry = entries_[node];
+    CHECK_EQ(entry.place, -1);
+    entry.place = place;
+    changed(node);
+  };
+  for (const Moved& one : change.put) lose(one.slot);
+  for (const std::size_t slot : change.gone) lose(slot);
+  for (const Moved& one : change.put) {
     slots[one.slot] = one.node;
-    entries_[one.node].slot = static_cast<int>(one.slot);
-    changed(one.node);
+    gain(one.node, places_[one.slot]);
+  }
+  erase_at(slots, change.gone);
+  erase_at(places_, change.gone);
+  for (const Node node : change.added) {
+    slots.push_back(node);
+    places_.push_back(places_.empty() ? 0 : places_.back() + 1);
+    gain(node, places_.back());
   }
   settle(memory);
-}
-
-void NodeIndex::set_slots(Memory& memory, const std::vector<Node>& slots) {
-  set_slots(memory, static_cast<int>(slots.size()), differing(memory.slots, slots));
 }
 
 int NodeIndex::slot_of(Node node) const {
   const Entry* found = entries_.find(node);
-  return found == nullptr ? -1 : found->slot;
+  if (found == nullptr || found->place < 0) return -1;
+  return static_cast<int>(std::ranges::lower_bound(places_, found->place) - places_.begin());
+}
+
+int NodeIndex::slots_of_replica(const Memory& memory) {
+  if (!slots_of_replica_) slots_of_replica_ = policy::slots_of_replica(memory.origin.shape);
+  return *slots_of_replica_;
 }
 
 }  // namespace celere::policy

@@ -1,10 +1,17 @@
 // What recovery asks of all nodes at once, kept up as single nodes change, so that a failure among
 // forty thousand nodes costs what one among eight does. It follows from Memory alone: whoever has
 // read that back builds it anew, and decides the same.
+//
+// Slots come and go, too: one that goes moves all behind it up by one. So each slot has a place, a
+// number that it keeps, which grows with the slots; the number of a slot is counted from its place
+// when it is asked for, and a replica that is lost or joins changes its own nodes alone.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <set>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include "policy/memory.hpp"
@@ -16,8 +23,26 @@ struct Moved {
   std::size_t slot = 0;
   Node node = 0;
 };
-// Who came where, ascending; slots may be fewer or more than before.
-std::vector<Moved> differing(const std::vector<Node>& before, const std::vector<Node>& after);
+// In this order: who comes into slots that are there, which slots go (those behind move up), and
+// who comes into new ones at the end. Slots are numbered as before it, and ascend.
+struct SlotChange {
+  std::vector<Moved> put = {};
+  std::vector<std::size_t> gone = {};
+  std::vector<Node> added = {};
+};
+
+// Without those at `places`, which ascend; the others keep their order.
+template <typename T>
+void erase_at(std::vector<T>& list, const std::vector<std::size_t>& places) {
+  if (places.empty()) return;
+  auto to = list.begin() + static_cast<std::ptrdiff_t>(places.front());
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    const std::size_t end = i + 1 < places.size() ? places[i + 1] : list.size();
+    to = std::move(list.begin() + static_cast<std::ptrdiff_t>(places[i] + 1),
+                   list.begin() + static_cast<std::ptrdiff_t>(end), to);
+  }
+  list.erase(to, list.end());
+}
 
 class NodeIndex {
  public:
@@ -26,9 +51,10 @@ class NodeIndex {
   void changed(Node node) { changed_.push_back(node); }
   // Takes the changes in. The questions below are answered as of the last time.
   void settle(const Memory& memory);
-  // Memory's slots are so many, with these nodes in these; the others stay who they are.
-  void set_slots(Memory& memory, int count, const std::vector<Moved>& moved);
-  void set_slots(Memory& memory, const std::vector<Node>& slots);
+  // Who is put or added has no slot before, or loses it by the same change.
+  void change_slots(Memory& memory, const SlotChange& change);
+  // Memory's origin is another.
+  void origin_changed() { slots_of_replica_.reset(); }
 
   int slot_of(Node node) const;  // -1: none
   // Nodes that are there, not drained and not leaving: can be used whatever the time is.
@@ -38,31 +64,36 @@ class NodeIndex {
   // Steady nodes without a slot, the best first: by slow, failures, number.
   using Rank = std::tuple<bool, std::size_t, Node>;
   const std::set<Rank>& spares() const { return spares_; }
-  // Slots whose node is not steady, or is slow.
-  const std::set<int>& odd_slots() const { return odd_slots_; }
+  // Nodes with a slot that are not steady, or slow, in the order of their slots.
+  using Place = std::int64_t;
+  const std::set<std::pair<Place, Node>>& odd() const { return odd_; }
   // Nodes with so many failures that they are to be drained, and are not.
   const std::set<Node>& lemons() const { return lemons_; }
+  // Of Memory's origin, as slots_of_replica() of decision.hpp has it.
+  int slots_of_replica(const Memory& memory);
 
  private:
   struct Entry {
-    int slot = -1;
+    Place place = -1;    // of its slot; -1: none
     bool known = false;  // the rest is what it counts as
     bool steady = false, slow = false, odd = false, spare = false, leaving = false, lemon = false;
-    int odd_slot = -1;
+    Place odd_place = -1;
     std::size_t failures = 0;
     friend bool operator==(const Entry&, const Entry&) = default;
   };
-  Entry counted(int slot, const NodeMemory& memory) const;
+  Entry counted(Place place, const NodeMemory& memory) const;
   void leave(Node node, Entry& entry);
   void enter(Node node, Entry& entry, const NodeMemory& memory);
 
   NodeTable<Entry> entries_;
+  std::vector<Place> places_;  // of each slot, ascending
   std::vector<Node> changed_;
   std::size_t node_failures_ = 1;
   int steady_ = 0;
   std::set<Node> leaving_, lemons_;
   std::set<Rank> spares_;
-  std::set<int> odd_slots_;
+  std::set<std::pair<Place, Node>> odd_;
+  std::optional<int> slots_of_replica_;  // nothing: not counted yet
 };
 
 }  // namespace celere::policy

@@ -24,24 +24,28 @@ bool is_valid(const Shape& shape) {
          });
 }
 
-Shape without_replica(const Shape& shape, int replica) {
-  Shape out = shape;
-  out.replica_of_slot.clear();
-  for (const int other : shape.replica_of_slot) {
-    if (other != replica) out.replica_of_slot.push_back(other > replica ? other - 1 : other);
+std::vector<std::size_t> slots_of(const Shape& shape, int replica) {
+  const std::vector<int>& all = shape.replica_of_slot;
+  std::vector<std::size_t> out;
+  for (auto at = std::ranges::find(all, replica); at != all.end();
+       at = std::find(at + 1, all.end(), replica)) {
+    out.push_back(static_cast<std::size_t>(at - all.begin()));
   }
-  out.slots = static_cast<int>(out.replica_of_slot.size());
-  --out.replicas;
   return out;
 }
 
-Shape with_replica(const Shape& shape, int slots) {
-  Shape out = shape;
-  out.replica_of_slot.insert(out.replica_of_slot.end(), static_cast<std::size_t>(slots),
-                             shape.replicas);
-  out.slots += slots;
-  ++out.replicas;
-  return out;
+void lose_replica(Shape& shape, int replica, const std::vector<std::size_t>& slots) {
+  erase_at(shape.replica_of_slot, slots);
+  for (int& other : shape.replica_of_slot) other -= other > replica ? 1 : 0;
+  shape.slots = static_cast<int>(shape.replica_of_slot.size());
+  --shape.replicas;
+}
+
+void add_replica(Shape& shape, int slots) {
+  shape.replica_of_slot.insert(shape.replica_of_slot.end(), static_cast<std::size_t>(slots),
+                               shape.replicas);
+  shape.slots += slots;
+  ++shape.replicas;
 }
 
 int slots_of_replica(const Shape& shape) {
@@ -97,52 +101,58 @@ std::vector<Node> Decision::spares(std::size_t most) {
 
 // Nodes keep their slots where they can: what they hold on local disks and in caches stays of use.
 // A slow one gives way to a spare that is not. REQUIRES: so many are usable.
-std::vector<Moved> Decision::chosen(int count) {
-  if (count == std::ssize(m_.slots)) return with_spares();
-  const std::vector<Node> others = spares();
-  std::vector<Node> fresh, stay, last;
-  for (const Node node : others) (m_.nodes.at(node).slow ? last : fresh).push_back(node);
-  const std::set<int>& odd = index_.odd_slots();  // all others are usable and not slow
-  auto slow_stay = static_cast<std::ptrdiff_t>(count) - std::ssize(m_.slots) + std::ssize(odd);
-  for (const int slot : odd) {
-    const Node node = m_.slots[static_cast<std::size_t>(slot)];
+SlotChange Decision::chosen(int count) {
+  SlotChange out;
+  if (count == std::ssize(m_.slots)) {
+    out.put = with_spares();
+    return out;
+  }
+  index_.settle(m_);
+  const auto& odd = index_.odd();  // all others are usable and not slow
+  const std::ptrdiff_t missing = count - std::ssize(m_.slots) + std::ssize(odd);
+  const std::vector<Node> others =
+      spares(static_cast<std::size_t>(std::max<std::ptrdiff_t>(missing, 0)));
+  std::ptrdiff_t slow_stay = missing;
+  for (const auto& [place, node] : odd) {
     slow_stay -= usable(node) && !m_.nodes.at(node).slow ? 1 : 0;
   }
-  slow_stay -= std::ssize(fresh);
-  auto next_odd = odd.begin();
-  for (int slot = 0; slot < static_cast<int>(m_.slots.size()); ++slot) {
-    const Node node = m_.slots[static_cast<std::size_t>(slot)];
-    if (next_odd == odd.end() || *next_odd != slot) {
-      stay.push_back(node);
+  slow_stay -= std::ranges::count_if(others, [&](Node node) { return !m_.nodes.at(node).slow; });
+  for (const auto& [place, node] : odd) {
+    if (usable(node) && (!m_.nodes.at(node).slow || slow_stay-- > 0)) continue;
+    out.gone.push_back(static_cast<std::size_t>(slot_of(node)));
+  }
+  std::ptrdiff_t stay = std::ssize(m_.slots) - std::ssize(out.gone);
+  std::vector<std::size_t> last;  // of too many the last go
+  auto gone = out.gone.rbegin();
+  for (std::size_t slot = m_.slots.size(); stay > count && slot-- > 0;) {
+    if (gone != out.gone.rend() && *gone == slot) {
+      ++gone;
       continue;
     }
-    ++next_odd;
-    if (usable(node) && (!m_.nodes.at(node).slow || slow_stay-- > 0)) stay.push_back(node);
+    last.push_back(slot);
+    --stay;
   }
-  fresh.insert(fresh.end(), last.begin(), last.end());
-  auto next = fresh.begin();
-  stay.resize(std::min(stay.size(), static_cast<std::size_t>(count)));
-  while (std::ssize(stay) < count) stay.push_back(*next++);
-  return differing(m_.slots, stay);
+  out.gone.insert(out.gone.end(), last.begin(), last.end());
+  std::ranges::sort(out.gone);
+  out.added.assign(others.begin(), others.begin() + (count - stay));
+  return out;
 }
 
 std::vector<Moved> Decision::with_spares() {
   index_.settle(m_);
   std::vector<Moved> out;
-  const std::set<int>& odd = index_.odd_slots();
+  const auto& odd = index_.odd();
   if (odd.empty()) return out;
-  const auto node_of = [&](int slot) { return m_.slots[static_cast<std::size_t>(slot)]; };
   const std::vector<Node> others = spares(odd.size());
   std::ptrdiff_t slow_stay = std::ssize(odd);
-  for (const int slot : odd) {
-    slow_stay -= usable(node_of(slot)) && !m_.nodes.at(node_of(slot)).slow ? 1 : 0;
+  for (const auto& [place, node] : odd) {
+    slow_stay -= usable(node) && !m_.nodes.at(node).slow ? 1 : 0;
   }
   slow_stay -= std::ranges::count_if(others, [&](Node node) { return !m_.nodes.at(node).slow; });
   auto next = others.begin();
-  for (const int slot : odd) {
-    const Node node = node_of(slot);
+  for (const auto& [place, node] : odd) {
     if (usable(node) && (!m_.nodes.at(node).slow || slow_stay-- > 0)) continue;
-    out.push_back({static_cast<std::size_t>(slot), *next++});
+    out.push_back({static_cast<std::size_t>(slot_of(node)), *next++});
   }
   return out;
 }
@@ -209,23 +219,25 @@ void Decision::start_or_wait(const Why& why) {
 }
 
 void Decision::start(const Why& why) {
-  const std::vector<Moved> moved = chosen(m_.next.shape.slots);
-  std::vector<Node> all, fresh, other;
-  for (const Moved& one : moved) {
-    NodeMemory& it = m_.nodes.at(one.node);
-    if (slot_of(one.node) < 0) (it.used ? other : fresh).push_back(one.node);
+  const SlotChange change = chosen(m_.next.shape.slots);
+  std::vector<Node> come = change.added, fresh, other;
+  for (const Moved& one : change.put) come.push_back(one.node);
+  for (const Node node : come) {
+    NodeMemory& it = m_.nodes.at(node);
+    (it.used ? other : fresh).push_back(node);
     it.used = true;
-    if (!m_.started) all.push_back(one.node);
   }
+  const auto count = static_cast<std::size_t>(m_.next.shape.slots);
+  const bool moves_up = !change.gone.empty() && change.gone.front() < count;
   GenerationMemory present;
   Why how = "on the same nodes";
   if (!m_.started) {
     present.how = How::first;
-    how = Why("on {}", listed(all));
+    how = Why("on {}", listed(come));
   } else if (m_.next.shape != m_.shape) {
     present.how = How::resized;
     how = Why("in a layout for {} nodes", m_.next.shape.slots);
-  } else if (moved.empty()) {
+  } else if (come.empty() && !moves_up) {
     present.how = How::in_place;
   } else {
     present.how = fresh.empty() ? How::elsewhere : How::spare;
@@ -239,9 +251,12 @@ void Decision::start(const Why& why) {
   if (m_.started) ++m_.restarts;
   m_.started = true;
   m_.short_since.reset();
-  if (m_.origin != m_.next) m_.origin = m_.next;
+  if (m_.origin != m_.next) {
+    m_.origin = m_.next;
+    index_.origin_changed();
+  }
   if (m_.shape != m_.next.shape) m_.shape = m_.next.shape;
-  index_.set_slots(m_, m_.shape.slots, moved);
+  index_.change_slots(m_, change);
   m_.present = present;
   m_.phase = Phase::training;
   ++m_.generation;
@@ -252,17 +267,16 @@ void Decision::start(const Why& why) {
 // ---- what a living generation gains by other nodes ----
 
 bool Decision::join_replica() {
-  const int slots = slots_of_replica(m_.origin.shape);
-  if (settings_.on_lost_replica != LostReplica::go_on || !m_.shape.replicas_whole || slots == 0 ||
+  if (settings_.on_lost_replica != LostReplica::go_on || !m_.shape.replicas_whole ||
       m_.shape.replicas >= m_.origin.shape.replicas || !m_.present.stepped) {
     return false;
   }
+  const int slots = index_.slots_of_replica(m_);
+  if (slots == 0) return false;
   const std::vector<Node> joining = spares(static_cast<std::size_t>(slots));
   if (std::ssize(joining) < slots) return false;
-  std::vector<Node> all = m_.slots;
-  all.insert(all.end(), joining.begin(), joining.end());
-  index_.set_slots(m_, all);
-  m_.shape = with_replica(m_.shape, slots);
+  index_.change_slots(m_, {.added = joining});
+  add_replica(m_.shape, slots);
   for (const Node node : joining) m_.nodes.at(node).used = true;
   m_.present = {.how = m_.present.how, .regrouped = true};
   m_.phase = Phase::regrouping;
@@ -278,10 +292,9 @@ std::string Decision::why_move() {
     return fmt::format("there are nodes for a layout of {}", m_.next.shape.slots);
   }
   index_.settle(m_);
-  if (index_.odd_slots().empty()) return "";
+  if (index_.odd().empty()) return "";
   const std::vector<Node> others = spares(1);
-  for (const int slot : index_.odd_slots()) {
-    const Node node = m_.slots[static_cast<std::size_t>(slot)];
+  for (const auto& [place, node] : index_.odd()) {
     const NodeMemory& it = m_.nodes.at(node);
     if (it.present && !usable(it) && usable_count() >= m_.next.shape.slots) {
       return fmt::format("node {} {}", node, it.drained ? "is drained" : "will be taken away");

@@ -1,0 +1,141 @@
+// What the index says of nodes and slots after thousands of changes is what counting says.
+#include "policy/node_index.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "base/prng.hpp"
+#include "policy/decision.hpp"
+
+namespace celere::policy {
+namespace {
+
+constexpr int nodes = 40, lemon_from = 2;
+
+// Counts all anew.
+struct Slow {
+  explicit Slow(const Memory& of) : memory(of) {
+    memory.nodes.each([&](Node node, const NodeMemory& it) {
+      const bool there = it.present && !it.drained, is_steady = there && !it.leaves;
+      const int slot = slot_of(node);
+      steady += is_steady ? 1 : 0;
+      if (there && it.leaves) leaving.insert(node);
+      if (is_steady && slot < 0) spares.emplace(it.slow, it.failures.size(), node);
+      if (slot >= 0 && (!is_steady || it.slow)) odd.emplace_back(slot, node);
+      if (!it.drained && it.failures.size() >= lemon_from) lemons.insert(node);
+    });
+    std::ranges::sort(odd);
+  }
+  int slot_of(Node node) const {
+    const auto at = std::ranges::find(memory.slots, node);
+    return at == memory.slots.end() ? -1 : static_cast<int>(at - memory.slots.begin());
+  }
+  const Memory& memory;
+  int steady = 0;
+  std::set<Node> leaving, lemons;
+  std::set<NodeIndex::Rank> spares;
+  std::vector<std::pair<int, Node>> odd;  // slot, node
+};
+
+void expect_same(const NodeIndex& index, const Memory& memory) {
+  const Slow slow(memory);
+  EXPECT_EQ(index.steady(), slow.steady);
+  EXPECT_EQ(index.leaving(), slow.leaving);
+  EXPECT_EQ(index.lemons(), slow.lemons);
+  EXPECT_EQ(index.spares(), slow.spares);
+  std::vector<std::pair<int, Node>> odd;
+  for (const auto& [place, node] : index.odd()) odd.emplace_back(index.slot_of(node), node);
+  EXPECT_EQ(odd, slow.odd);
+  for (Node node = -1; node <= nodes; ++node) EXPECT_EQ(index.slot_of(node), slow.slot_of(node));
+}
+
+class Changes {
+ public:
+  explicit Changes(std::uint64_t seed) : prng_(seed, 0) {}
+
+  bool one_of(std::uint64_t n) { return prng_.below(n) == 0; }
+  NodeMemory node() {
+    NodeMemory out{.present = !one_of(8), .drained = one_of(8), .slow = one_of(8)};
+    if (one_of(8)) out.leaves = Instant{};
+    out.failures.resize(prng_.below(lemon_from + 2));
+    return out;
+  }
+  // Some slots go, some get another node, and some are new: of nodes that have none.
+  SlotChange slots(const Memory& memory) {
+    std::vector<Node> free;
+    for (Node node = 0; node < nodes; ++node) {
+      if (std::ranges::find(memory.slots, node) == memory.slots.end()) free.push_back(node);
+    }
+    const auto take = [&] {
+      std::swap(free[prng_.below(free.size())], free.back());
+      const Node out = free.back();
+      free.pop_back();
+      return out;
+    };
+    SlotChange out;
+    for (std::size_t slot = 0; slot < memory.slots.size(); ++slot) {
+      if (one_of(4)) {
+        out.gone.push_back(slot);
+      } else if (one_of(8) && !free.empty()) {
+        out.put.push_back({slot, take()});
+      }
+    }
+    while (!free.empty() && !one_of(5)) out.added.push_back(take());
+    return out;
+  }
+
+ private:
+  Prng prng_;
+};
+
+TEST(NodeIndex, says_what_counting_says) {
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    SCOPED_TRACE(testing::Message() << "seed " << seed);
+    Changes changes(seed);
+    Memory memory;
+    NodeIndex index;
+    index.rebuild(memory, lemon_from);
+    for (Node node = 0; node < nodes; ++node) {
+      memory.nodes[node] = changes.node();
+      index.changed(node);
+    }
+    for (int round = 0; round < 200; ++round) {
+      for (Node node = 0; node < nodes; ++node) {
+        if (!changes.one_of(10)) continue;
+        memory.nodes[node] = changes.node();
+        index.changed(node);
+      }
+      const SlotChange change = changes.slots(memory);
+      std::vector<Node> after = memory.slots;
+      for (const Moved& one : change.put) after[one.slot] = one.node;
+      for (auto slot = change.gone.rbegin(); slot != change.gone.rend(); ++slot) {
+        after.erase(after.begin() + static_cast<std::ptrdiff_t>(*slot));
+      }
+      after.insert(after.end(), change.added.begin(), change.added.end());
+      index.change_slots(memory, change);
+      ASSERT_EQ(memory.slots.list(), after);
+      expect_same(index, memory);
+      if (round % 50 == 49) index.rebuild(memory, lemon_from);
+      expect_same(index, memory);
+      if (HasFailure()) return;
+    }
+  }
+}
+
+// Replicas of rows of two slots, in turn: 0 0 1 1 2 2 0 0 1 1 2 2.
+TEST(Shape, loses_a_replica_and_gets_one) {
+  Shape shape{.slots = 12, .replicas = 3, .replica_of_slot = {0, 0, 1, 1, 2, 2, 0, 0, 1, 1, 2, 2}};
+  EXPECT_EQ(slots_of_replica(shape), 4);
+  const std::vector<std::size_t> gone = slots_of(shape, 1);
+  EXPECT_EQ(gone, (std::vector<std::size_t>{2, 3, 8, 9}));
+  lose_replica(shape, 1, gone);
+  EXPECT_EQ(shape, (Shape{.slots = 8, .replicas = 2, .replica_of_slot = {0, 0, 1, 1, 0, 0, 1, 1}}));
+  add_replica(shape, 2);
+  EXPECT_EQ(shape,
+            (Shape{.slots = 10, .replicas = 3, .replica_of_slot = {0, 0, 1, 1, 0, 0, 1, 1, 2, 2}}));
+  EXPECT_EQ(slots_of_replica(shape), 0);  // not equally many
+}
+
+}  // namespace
+}  // namespace celere::policy
