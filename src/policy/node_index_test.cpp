@@ -137,5 +137,25 @@ TEST(Shape, loses_a_replica_and_gets_one) {
   EXPECT_EQ(slots_of_replica(shape), 0);  // not equally many
 }
 
+// Of 1,000 slots in any order: those of the lost one are left out, and the numbers above are one
+// less.
+TEST(Shape, loses_any_replica_of_many) {
+  Prng prng(1, 0);
+  Shape shape{.slots = 1000, .replicas = 9, .replica_of_slot = {}};
+  for (int slot = 0; slot < shape.slots; ++slot) {
+    shape.replica_of_slot.push_back(static_cast<int>(prng.below(9)));
+  }
+  while (shape.replicas > 1) {
+    const int lost = static_cast<int>(prng.below(static_cast<std::uint64_t>(shape.replicas)));
+    std::vector<int> expected;
+    for (const int replica : shape.replica_of_slot) {
+      if (replica != lost) expected.push_back(replica > lost ? replica - 1 : replica);
+    }
+    lose_replica(shape, lost, slots_of(shape, lost));
+    ASSERT_EQ(shape.replica_of_slot, expected) << "lost " << lost << " of seed 1";
+    ASSERT_EQ(shape.slots, std::ssize(expected));
+  }
+}
+
 }  // namespace
 }  // namespace celere::policy
