@@ -401,5 +401,42 @@ TEST(Recovery, workers_that_stopped_unasked_start_again) {
   EXPECT_THAT(it.ended(), ElementsAre(start(2, How::in_place, {0, 1, 2})));
 }
 
+// Of five slots for which four nodes are there the layout takes two: those that stay are the first,
+// in their order.
+TEST(Recovery, of_too_many_nodes_the_first_keep_their_order) {
+  Driver it({}, 5, {.slots = 5});
+  it.begin();
+  it.train(1, 1);
+  EXPECT_THAT(it.tell(NodeGone{1}), ElementsAre(Stop{1}));
+  it.ended();
+  it.pass(Seconds::of(31));
+  EXPECT_THAT(it.tell(Tick{}), ElementsAre(Replan{4}));
+  EXPECT_THAT(it.tell(Planned{Shape{.slots = 2}}), ElementsAre(start(2, How::resized, {0, 2})));
+  EXPECT_EQ(it.recovery.slot_of(2), 1);
+  EXPECT_EQ(it.recovery.slot_of(3), -1);
+}
+
+// Two replicas of two nodes each, then two of one each: a node alone is none of the first layout,
+// and is one of the second.
+TEST(Recovery, who_joins_is_a_replica_of_the_present_layout) {
+  Driver it({.on_lost_replica = LostReplica::go_on}, 4,
+            {.slots = 4, .replicas = 2, .replica_of_slot = {0, 0, 1, 1}, .replicas_whole = true});
+  it.begin();
+  it.train(1, 1);
+  EXPECT_THAT(it.tell(NodeGone{3}), ElementsAre(Regroup{2, {0, 1}, 1, 1, {}}));
+  it.tell(WentOn{2, 1});
+  EXPECT_THAT(it.tell(Trained{2, 2}), IsEmpty());
+  EXPECT_THAT(it.tell(NodeGone{1}), ElementsAre(Stop{2}));
+  it.ended();
+  it.pass(Seconds::of(31));
+  EXPECT_THAT(it.tell(Tick{}), ElementsAre(Replan{2}));
+  EXPECT_THAT(it.tell(Planned{two()}), ElementsAre(start(3, How::resized, {0, 2})));
+  it.tell(Trained{3, 3});
+  EXPECT_THAT(it.tell(NodeGone{2}), ElementsAre(Regroup{4, {0}, 1, 1, {}}));
+  it.tell(WentOn{4, 3});
+  EXPECT_THAT(it.tell(Trained{4, 4}), IsEmpty());
+  EXPECT_THAT(it.tell(NodeJoined{1}), ElementsAre(Regroup{5, {0, 1}, 2, std::nullopt, {1}}));
+}
+
 }  // namespace
 }  // namespace celere::policy
