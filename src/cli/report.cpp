@@ -18,6 +18,7 @@ namespace {
 struct Flags {
   std::string run, runs = "runs", output, svg;
   std::vector<std::string> clusters;
+  bool shifts = false;
   LivesFlags lives;
 };
 
@@ -93,7 +94,9 @@ Result<Made> make(const Flags& flags, const Common& common, const Files& files,
     return of_training(run, directory, files, catalog, threads);
   }
   if (!clusters.empty()) {
-    return of_comparison(run, clusters, catalog, flags.lives.lives, threads);
+    life::ForecastOptions lives = flags.lives.lives;
+    lives.shift = flags.shifts;
+    return of_comparison(run, clusters, catalog, lives, threads);
   }
   return of_forecast(run, catalog, flags.lives.lives, threads);
 }
@@ -135,6 +138,7 @@ void add_report(CLI::App& app, Common& common) {
   verb->add_option("--clusters", flags->clusters,
                    "compare these, each NAME or NAME:GPUS (default: compare.clusters)")
       ->delimiter(',');
+  verb->add_flag("--shifts", flags->shifts, "of a comparison: what moves each end most, too");
   verb->add_option("--output", flags->output, "default: report.html in the run directory");
   verb->add_option("--svg", flags->svg, "write each chart into this folder, too");
   verb->add_option("--runs", flags->runs, "the folder of run directories (default: runs)");

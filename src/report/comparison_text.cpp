@@ -70,6 +70,13 @@ std::string ends(const Comparison& comparison) {
   return text;
 }
 
+// Of the life that is told, from its first start on.
+std::string failure_every(const life::Life& life) {
+  if (life.failures == 0) return "never";
+  const life::Nanoseconds waiting = life.account[static_cast<std::size_t>(life::Part::waiting)];
+  return written(life::seconds(life.time - waiting) / static_cast<double>(life.failures));
+}
+
 std::string layouts(const Comparison& comparison) {
   Table table({{"cluster", left},
                {"GPUs", right},
@@ -82,16 +89,12 @@ std::string layouts(const Comparison& comparison) {
   for (const std::size_t i : comparison.by_time) {
     const Contender& one = comparison.contenders[i];
     const plan::Outcome& best = one.plan->answer.best.front();
-    const life::Life& told = one.forecast->told;
     const double batch =
         static_cast<double>(best.global_batch) * static_cast<double>(one.plan->run.sequence);
     table.row({label(comparison, i), written_count(static_cast<double>(best.layout.ranks())),
                written(Tokens::of(batch)), written(best.tokens), written(best.step.time),
                written_share(one.plan->model->mfu(best.layout, best.global_batch, best.step.time)),
-               written(best.working),
-               told.failures > 0
-                   ? written(life::seconds(told.time) / static_cast<double>(told.failures))
-                   : "never"});
+               written(best.working), failure_every(one.forecast->told)});
   }
   return "\nEach with its own best layout and batch\n" + table.text(2);
 }
