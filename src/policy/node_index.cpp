@@ -16,7 +16,7 @@ void NodeIndex::rebuild(const Memory& memory, int node_failures) {
   memory.nodes.each([&](Node node, const NodeMemory& it) { enter(node, entries_[node], it); });
 }
 
-void NodeIndex::leave(Node node, Entry& entry) {
+void NodeIndex::leave(Node node, IndexedNode& entry) {
   if (!entry.known) return;
   if (entry.steady) {
     --steady_;
@@ -28,7 +28,7 @@ void NodeIndex::leave(Node node, Entry& entry) {
   entry.known = false;
 }
 
-void NodeIndex::enter(Node node, Entry& entry, const NodeMemory& memory) {
+void NodeIndex::enter(Node node, IndexedNode& entry, const NodeMemory& memory) {
   entry = counted(entry.place, memory);
   if (entry.steady) {
     ++steady_;
@@ -39,9 +39,10 @@ void NodeIndex::enter(Node node, Entry& entry, const NodeMemory& memory) {
   if (entry.odd) odd_.emplace(entry.place, node);
 }
 
-NodeIndex::Entry NodeIndex::counted(Place place, const NodeMemory& memory) const {
+IndexedNode NodeIndex::counted(Place place, const NodeMemory& memory) const {
   const bool there = memory.present && !memory.drained;
-  Entry out{.place = place, .known = true, .steady = there && !memory.leaves, .slow = memory.slow};
+  IndexedNode out{
+      .place = place, .known = true, .steady = there && !memory.leaves, .slow = memory.slow};
   out.failures = memory.failures.size();
   out.odd = place >= 0 && (!out.steady || out.slow);
   out.odd_place = place;
@@ -56,13 +57,13 @@ void NodeIndex::settle(const Memory& memory) {
   // Mostly what changed does not count here.
   std::erase_if(changed_, [&](Node node) {
     const NodeMemory* found = memory.nodes.find(node);
-    const Entry* entry = entries_.find(node);
+    const IndexedNode* entry = entries_.find(node);
     return found != nullptr && entry != nullptr && *entry == counted(entry->place, *found);
   });
   // All leave first: one may take the slot of another.
   for (const Node node : changed_) leave(node, entries_[node]);
   for (const Node node : changed_) {
-    Entry& entry = entries_[node];
+    IndexedNode& entry = entries_[node];
     const NodeMemory* found = memory.nodes.find(node);
     if (!entry.known && found != nullptr) enter(node, entry, *found);
   }
@@ -77,7 +78,7 @@ void NodeIndex::change_slots(Memory& memory, const SlotChange& change) {
     changed(slots[slot]);
   };
   const auto gain = [&](Node node, Place place) {
-    Entry& entry = entries_[node];
+    IndexedNode& entry = entries_[node];
     CHECK_EQ(entry.place, -1);
     entry.place = place;
     changed(node);
@@ -99,7 +100,7 @@ void NodeIndex::change_slots(Memory& memory, const SlotChange& change) {
 }
 
 int NodeIndex::slot_of(Node node) const {
-  const Entry* found = entries_.find(node);
+  const IndexedNode* found = entries_.find(node);
   if (found == nullptr || found->place < 0) return -1;
   return static_cast<int>(std::ranges::lower_bound(places_, found->place) - places_.begin());
 }

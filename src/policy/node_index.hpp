@@ -44,6 +44,16 @@ void erase_at(std::vector<T>& list, const std::vector<std::size_t>& places) {
   list.erase(to, list.end());
 }
 
+// What one node counts as.
+struct IndexedNode {
+  std::int64_t place = -1;  // of its slot; -1: none
+  bool known = false;       // the rest is what it counts as
+  bool steady = false, slow = false, odd = false, spare = false, leaving = false, lemon = false;
+  std::int64_t odd_place = -1;
+  std::size_t failures = 0;
+  friend bool operator==(const IndexedNode&, const IndexedNode&) = default;
+};
+
 class NodeIndex {
  public:
   void rebuild(const Memory& memory, int node_failures);
@@ -73,19 +83,11 @@ class NodeIndex {
   int slots_of_replica(const Memory& memory);
 
  private:
-  struct Entry {
-    Place place = -1;    // of its slot; -1: none
-    bool known = false;  // the rest is what it counts as
-    bool steady = false, slow = false, odd = false, spare = false, leaving = false, lemon = false;
-    Place odd_place = -1;
-    std::size_t failures = 0;
-    friend bool operator==(const Entry&, const Entry&) = default;
-  };
-  Entry counted(Place place, const NodeMemory& memory) const;
-  void leave(Node node, Entry& entry);
-  void enter(Node node, Entry& entry, const NodeMemory& memory);
+  IndexedNode counted(Place place, const NodeMemory& memory) const;
+  void leave(Node node, IndexedNode& entry);
+  void enter(Node node, IndexedNode& entry, const NodeMemory& memory);
 
-  NodeTable<Entry> entries_;
+  NodeTable<IndexedNode> entries_;
   std::vector<Place> places_;  // of each slot, ascending
   std::vector<Node> changed_;
   std::size_t node_failures_ = 1;
