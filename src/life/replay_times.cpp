@@ -146,11 +146,14 @@ void TimesMeasured::add_faults(const RunLog& log) {
     const bool leaves =
         fault.kind == "kill_agent" || fault.kind == "lose_node" || fault.kind == "preempt";
     if (!leaves) continue;
+    const Nanoseconds due =
+        fault.at + nanoseconds(fault.notice) + nanoseconds(fault.lasts.value_or(Seconds{}));
     for (const LoggedEvent& one : log.told) {
       const auto* joined = std::get_if<policy::NodeJoined>(&one.event);
-      if (joined == nullptr || one.at < *told || joined->node != fault.node) continue;
-      const Nanoseconds said = nanoseconds(fault.lasts.value_or(Seconds{}));
-      back_[fault.kind].push_back(one.at - fault.at - nanoseconds(fault.notice) - said);
+      // One that comes back before it is away was away for something else.
+      if (joined == nullptr || one.at < std::max(*told, due) || joined->node != fault.node)
+        continue;
+      back_[fault.kind].push_back(one.at - due);
       break;
     }
   }
