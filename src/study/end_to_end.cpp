@@ -12,15 +12,6 @@
 namespace celere::study {
 namespace {
 
-template <typename T>
-Result<T> entry(const std::map<std::string, T>& entries, const std::string& name) {
-  const auto found = entries.find(name);
-  if (found == entries.end()) {
-    return Error{ErrorCode::not_found, fmt::format("the catalogue has no \"{}\"", name), {}};
-  }
-  return found->second;
-}
-
 // The useful share with the cluster's failures and the best interval between checkpoints.
 Result<double> goodput_of(const cost::StepModel& model, const layout::Layout& layout,
                           Seconds working) {
@@ -51,22 +42,9 @@ Result<double> goodput_of(const cost::StepModel& model, const layout::Layout& la
 
 Result<WholeRunPredictor> WholeRunPredictor::of(const spec::Catalog& catalog,
                                                 WholeNumbers numbers) {
-  using spec::Kind;
   WholeRunPredictor out;
   out.numbers_ = std::move(numbers);
-  for (const std::string& name : catalog.names(Kind::model)) {
-    ASSIGN_OR_RETURN(spec::Model model, catalog.model(name));
-    if (model.unknown.empty()) out.models_.push_back(std::move(model));
-  }
-  for (const std::string& name : catalog.names(Kind::chip)) {
-    ASSIGN_OR_RETURN(out.chips_[name], catalog.chip(name));
-  }
-  for (const std::string& name : catalog.names(Kind::cluster)) {
-    ASSIGN_OR_RETURN(out.clusters_[name], catalog.cluster(name));
-  }
-  for (const std::string& name : catalog.names(Kind::stack)) {
-    ASSIGN_OR_RETURN(out.stacks_[name], catalog.stack(name));
-  }
+  ASSIGN_OR_RETURN(out.entries_, Entries::of(catalog));
   return out;
 }
 
@@ -74,10 +52,10 @@ Result<cost::Setting> WholeRunPredictor::setting_of(const WholeInputs& inputs,
                                                     WholeShape& shape) const {
   cost::Setting setting;
   ASSIGN_OR_RETURN(const RowPlace place, place_of(shape.run));
-  ASSIGN_OR_RETURN(setting.chip, entry(chips_, place.chip));
-  ASSIGN_OR_RETURN(setting.cluster, entry(clusters_, place.cluster));
+  ASSIGN_OR_RETURN(setting.chip, entries_.chip(place.chip));
+  ASSIGN_OR_RETURN(setting.cluster, entries_.cluster(place.cluster));
   const std::string stack = inputs.mlperf() ? stack_name_of(shape.run) : setting.cluster.stack;
-  ASSIGN_OR_RETURN(setting.stack, entry(stacks_, stack));
+  ASSIGN_OR_RETURN(setting.stack, entries_.stack(stack));
   ASSIGN_OR_RETURN(setting.precision, precision_of(shape.run));
   setting.model = std::move(shape.model);
   setting.sequence = *shape.run.sequence;
@@ -109,7 +87,7 @@ Result<Spread> WholeRunPredictor::set_practice(WholePrediction& out, const Whole
 }
 
 Result<WholePrediction> WholeRunPredictor::predict(const WholeInputs& inputs) const {
-  ASSIGN_OR_RETURN(WholeShape shape, shape_of_whole(inputs, models_));
+  ASSIGN_OR_RETURN(WholeShape shape, shape_of_whole(inputs, entries_.models));
   ASSIGN_OR_RETURN(cost::Setting setting, setting_of(inputs, shape));
   ASSIGN_OR_RETURN(const std::unique_ptr<cost::StepModel> model,
                    cost::StepModel::of(std::move(setting)));

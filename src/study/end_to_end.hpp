@@ -14,7 +14,6 @@
 //   practice     what whole trainings take beside (end_to_end_practice.hpp)
 #pragma once
 
-#include <map>
 #include <string>
 #include <vector>
 
@@ -26,6 +25,7 @@
 #include "study/end_to_end_practice.hpp"
 #include "study/end_to_end_run.hpp"
 #include "study/end_to_end_shape.hpp"
+#include "study/entries.hpp"
 
 namespace celere::study {
 
@@ -59,10 +59,7 @@ class WholeRunPredictor {
                               const cost::StepModel& model, Seconds working) const;
 
   WholeNumbers numbers_;
-  std::vector<spec::Model> models_;
-  std::map<std::string, spec::Chip> chips_;
-  std::map<std::string, spec::Cluster> clusters_;
-  std::map<std::string, spec::Stack> stacks_;
+  Entries entries_;
 };
 
 }  // namespace celere::study

@@ -5,8 +5,9 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
-#include <charconv>
 #include <cmath>
+
+#include "study/cells.hpp"
 
 namespace celere::study {
 namespace {
@@ -16,50 +17,27 @@ constexpr double gpus_most = 16'777'216;
 constexpr double parameters_most = 1e15, tokens_most = 1e18;
 constexpr double sequence_most = 1e8, batch_most = 1e9;
 
-// One row of the table, asked by the name of a column.
-class Cells {
- public:
-  Cells(const CsvTable& table, const CsvRow& row) : table_(table), row_(row) {}
-
-  // Empty where the column is missing.
-  std::string text(std::string_view column) const {
-    const auto place = table_.column(column);
-    return place ? row_.cells[*place] : std::string();
+// Above 0; nothing where the cell is empty.
+Result<std::optional<double>> positive(const Cells& cells, std::string_view column,
+                                       double most = 1e30) {
+  ASSIGN_OR_RETURN(const std::optional<double> value, cells.number(column));
+  if (value && (*value <= 0 || *value > most)) {
+    return cells.wrong(
+        column, fmt::format("is {}, and must be above 0 and at most {}", cells.text(column), most));
   }
+  return value;
+}
 
-  Error wrong(std::string_view column, std::string_view what) const {
-    return bad_input(fmt::format("{}:{}: {}: {}", table_.file, row_.line, column, what));
+Result<std::optional<std::int64_t>> count(const Cells& cells, std::string_view column,
+                                          double most) {
+  ASSIGN_OR_RETURN(const std::optional<double> value, positive(cells, column, most));
+  if (!value) return std::optional<std::int64_t>();
+  if (*value != std::floor(*value)) {
+    return cells.wrong(column,
+                       fmt::format("is {}, and must be a whole number", cells.text(column)));
   }
-
-  // Above 0; nothing where the cell is empty.
-  Result<std::optional<double>> number(std::string_view column, double most = 1e30) const {
-    const std::string cell = text(column);
-    if (cell.empty()) return std::optional<double>();
-    double value = 0;
-    const char* end = cell.data() + cell.size();
-    const auto [stop, error] = std::from_chars(cell.data(), end, value);
-    if (error != std::errc() || stop != end || !std::isfinite(value)) {
-      return wrong(column, fmt::format("\"{}\" is no number", cell));
-    }
-    if (value <= 0 || value > most) {
-      return wrong(column, fmt::format("is {}, and must be above 0 and at most {}", cell, most));
-    }
-    return std::optional<double>(value);
-  }
-
-  Result<std::optional<std::int64_t>> count(std::string_view column, double most) const {
-    ASSIGN_OR_RETURN(const std::optional<double> value, number(column, most));
-    if (!value) return std::optional<std::int64_t>();
-    if (*value != std::floor(*value)) {
-      return wrong(column, fmt::format("is {}, and must be a whole number", text(column)));
-    }
-    return std::optional<std::int64_t>(static_cast<std::int64_t>(*value));
-  }
-
- private:
-  const CsvTable& table_;
-  const CsvRow& row_;
-};
+  return std::optional<std::int64_t>(static_cast<std::int64_t>(*value));
+}
 
 // What the rules of the benchmarks say of their models.
 struct Benchmark {
@@ -123,19 +101,19 @@ Result<WholeRun> read_run(const Cells& cells) {
   inputs.model = cells.text("model");
   inputs.gpu = cells.text("gpu");
   inputs.precision = cells.text("precision");
-  ASSIGN_OR_RETURN(inputs.parameters, cells.number("params_total", parameters_most));
-  ASSIGN_OR_RETURN(inputs.active, cells.number("params_active", parameters_most));
-  ASSIGN_OR_RETURN(const std::optional<double> tokens, cells.number("tokens", tokens_most));
+  ASSIGN_OR_RETURN(inputs.parameters, positive(cells, "params_total", parameters_most));
+  ASSIGN_OR_RETURN(inputs.active, positive(cells, "params_active", parameters_most));
+  ASSIGN_OR_RETURN(const std::optional<double> tokens, positive(cells, "tokens", tokens_most));
   if (tokens) inputs.tokens = Tokens::of(*tokens);
-  ASSIGN_OR_RETURN(inputs.gpus, cells.count("n_gpus", gpus_most));
+  ASSIGN_OR_RETURN(inputs.gpus, count(cells, "n_gpus", gpus_most));
   if (inputs.active && inputs.parameters && *inputs.active > *inputs.parameters) {
     return cells.wrong("params_active", fmt::format("{} is more than params_total {}",
                                                     *inputs.active, *inputs.parameters));
   }
   run.family = family_of(inputs.model);
   take_mlperf_apart(inputs);
-  ASSIGN_OR_RETURN(const std::optional<double> hours, cells.number("gpu_hours"));
-  ASSIGN_OR_RETURN(const std::optional<double> days, cells.number("wall_days"));
+  ASSIGN_OR_RETURN(const std::optional<double> hours, positive(cells, "gpu_hours"));
+  ASSIGN_OR_RETURN(const std::optional<double> days, positive(cells, "wall_days"));
   if (hours) {
     run.measured = Seconds::of(*hours * seconds_an_hour);
   } else if (days && inputs.gpus) {
@@ -159,12 +137,12 @@ Result<WholeRun> read_mlperf(const Cells& cells) {
     inputs.model = one.model;
     inputs.parameters = inputs.active = one.parameters;
   }
-  ASSIGN_OR_RETURN(const auto tokens, cells.number("tokens_trained_mean", tokens_most));
+  ASSIGN_OR_RETURN(const auto tokens, positive(cells, "tokens_trained_mean", tokens_most));
   if (tokens) inputs.tokens = Tokens::of(*tokens);
-  ASSIGN_OR_RETURN(inputs.gpus, cells.count("accelerators", gpus_most));
-  ASSIGN_OR_RETURN(inputs.sequence, cells.count("seq_len", sequence_most));
-  ASSIGN_OR_RETURN(inputs.global_batch, cells.count("global_batch", batch_most));
-  ASSIGN_OR_RETURN(const auto minutes, cells.number(mlperf_minutes));
+  ASSIGN_OR_RETURN(inputs.gpus, count(cells, "accelerators", gpus_most));
+  ASSIGN_OR_RETURN(inputs.sequence, count(cells, "seq_len", sequence_most));
+  ASSIGN_OR_RETURN(inputs.global_batch, count(cells, "global_batch", batch_most));
+  ASSIGN_OR_RETURN(const auto minutes, positive(cells, mlperf_minutes));
   if (minutes && inputs.gpus) {
     run.measured = Seconds::of(*minutes * 60 * static_cast<double>(*inputs.gpus));
   }

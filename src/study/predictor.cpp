@@ -11,15 +11,6 @@
 namespace celere::study {
 namespace {
 
-template <typename T>
-Result<T> entry(const std::map<std::string, T>& entries, const std::string& name) {
-  const auto found = entries.find(name);
-  if (found == entries.end()) {
-    return Error{ErrorCode::not_found, fmt::format("the catalogue has no \"{}\"", name), {}};
-  }
-  return found->second;
-}
-
 // The choices of recomputation, least first; the layers of a chunk by halving.
 void recompute_least(const cost::StepModel& model, std::int64_t global_batch,
                      layout::Layout& layout) {
@@ -59,21 +50,8 @@ Bytes Prediction::allocated() const {
 }
 
 Result<Predictor> Predictor::of(const spec::Catalog& catalog) {
-  using spec::Kind;
   Predictor out;
-  for (const std::string& name : catalog.names(Kind::model)) {
-    ASSIGN_OR_RETURN(spec::Model model, catalog.model(name));
-    if (model.unknown.empty()) out.models_.push_back(std::move(model));
-  }
-  for (const std::string& name : catalog.names(Kind::chip)) {
-    ASSIGN_OR_RETURN(out.chips_[name], catalog.chip(name));
-  }
-  for (const std::string& name : catalog.names(Kind::cluster)) {
-    ASSIGN_OR_RETURN(out.clusters_[name], catalog.cluster(name));
-  }
-  for (const std::string& name : catalog.names(Kind::stack)) {
-    ASSIGN_OR_RETURN(out.stacks_[name], catalog.stack(name));
-  }
+  ASSIGN_OR_RETURN(out.entries_, Entries::of(catalog));
   return out;
 }
 
@@ -81,9 +59,9 @@ Result<cost::Setting> Predictor::setting_of(const RunInputs& row, spec::Model mo
   cost::Setting setting;
   setting.model = std::move(model);
   ASSIGN_OR_RETURN(const RowPlace place, place_of(row));
-  ASSIGN_OR_RETURN(setting.chip, entry(chips_, place.chip));
-  ASSIGN_OR_RETURN(setting.cluster, entry(clusters_, place.cluster));
-  ASSIGN_OR_RETURN(setting.stack, entry(stacks_, stack_name_of(row)));
+  ASSIGN_OR_RETURN(setting.chip, entries_.chip(place.chip));
+  ASSIGN_OR_RETURN(setting.cluster, entries_.cluster(place.cluster));
+  ASSIGN_OR_RETURN(setting.stack, entries_.stack(stack_name_of(row)));
   ASSIGN_OR_RETURN(setting.precision, precision_of(row));
   setting.optimizer = optimizer_of(row);
   if (!row.sequence) return Error{ErrorCode::unsupported, "seq_len is empty", {}};
@@ -92,7 +70,7 @@ Result<cost::Setting> Predictor::setting_of(const RunInputs& row, spec::Model mo
 }
 
 Result<PreparedRun> Predictor::prepare(const RunInputs& row) const {
-  ASSIGN_OR_RETURN(RowModel shape, model_of(row, models_));
+  ASSIGN_OR_RETURN(RowModel shape, model_of(row, entries_.models));
   ASSIGN_OR_RETURN(RowLayout plan, layout_of(row, shape.model));
   PreparedRun out;
   out.row = row;

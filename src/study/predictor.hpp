@@ -7,7 +7,6 @@
 #pragma once
 
 #include <functional>
-#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -15,7 +14,7 @@
 #include "base/interval.hpp"
 #include "base/result.hpp"
 #include "cost/step.hpp"
-#include "spec/catalog.hpp"
+#include "study/entries.hpp"
 #include "study/published_run.hpp"
 #include "study/row_software.hpp"
 
@@ -68,10 +67,7 @@ class Predictor {
  private:
   Result<cost::Setting> setting_of(const RunInputs& row, spec::Model model) const;
 
-  std::vector<spec::Model> models_;
-  std::map<std::string, spec::Chip> chips_;
-  std::map<std::string, spec::Cluster> clusters_;
-  std::map<std::string, spec::Stack> stacks_;
+  Entries entries_;
 };
 
 }  // namespace celere::study

@@ -11,6 +11,7 @@
 
 #include "base/check.hpp"
 #include "spec/catalog.hpp"
+#include "study/cells.hpp"
 
 namespace celere::study {
 namespace {
@@ -75,45 +76,12 @@ constexpr std::array other_names = {
     std::string_view("id"),    std::string_view("source"), std::string_view("flops_convention"),
     std::string_view("notes"), std::string_view("grade"),  std::string_view("step_source")};
 
-// One row of the table, asked by the name of a column.
-class Cells {
- public:
-  Cells(const CsvTable& table, const CsvRow& row) : table_(table), row_(row) {}
-
-  // Empty where the column is missing.
-  std::string text(std::string_view column) const {
-    const auto place = table_.column(column);
-    return place ? row_.cells[*place] : std::string();
-  }
-
-  Error wrong(std::string_view column, std::string_view what) const {
-    return bad_input(fmt::format("{}:{}: {}: {}", table_.file, row_.line, column, what));
-  }
-
-  // Nothing where the cell is empty.
-  Result<std::optional<double>> number(std::string_view column) const {
-    const std::string cell = text(column);
-    if (cell.empty()) return std::optional<double>();
-    double value = 0;
-    const char* end = cell.data() + cell.size();
-    const auto [stop, error] = std::from_chars(cell.data(), end, value);
-    if (error != std::errc() || stop != end || !std::isfinite(value)) {
-      return wrong(column, fmt::format("\"{}\" is no number", cell));
-    }
-    return std::optional<double>(value);
-  }
-
-  Result<std::optional<Seconds>> positive(std::string_view column) const {
-    ASSIGN_OR_RETURN(const std::optional<double> value, number(column));
-    if (!value) return std::optional<Seconds>();
-    if (*value <= 0) return wrong(column, fmt::format("is {}, and must be above 0", *value));
-    return std::optional<Seconds>(Seconds::of(*value));
-  }
-
- private:
-  const CsvTable& table_;
-  const CsvRow& row_;
-};
+Result<std::optional<Seconds>> positive(const Cells& cells, std::string_view column) {
+  ASSIGN_OR_RETURN(const std::optional<double> value, cells.number(column));
+  if (!value) return std::optional<Seconds>();
+  if (*value <= 0) return cells.wrong(column, fmt::format("is {}, and must be above 0", *value));
+  return std::optional<Seconds>(Seconds::of(*value));
+}
 
 // "8", and "8.0" as spreadsheets write it where other rows are empty.
 Status read_count(RunInputs& inputs, const CountColumn& column, const Cells& cells) {
@@ -139,8 +107,8 @@ Result<RunInputs> read_inputs(const Cells& cells) {
 
 Result<Measured> read_measured(const Cells& cells, const RunInputs& inputs) {
   Measured measured;
-  ASSIGN_OR_RETURN(measured.step, cells.positive("step_s"));
-  ASSIGN_OR_RETURN(const std::optional<Seconds> printed, cells.positive("measured_step_s"));
+  ASSIGN_OR_RETURN(measured.step, positive(cells, "step_s"));
+  ASSIGN_OR_RETURN(const std::optional<Seconds> printed, positive(cells, "measured_step_s"));
   if (!measured.step) measured.step = printed;
   ASSIGN_OR_RETURN(const auto rate, cells.number("measured_tokens_per_s_per_gpu"));
   if (!measured.step && rate && *rate > 0 && inputs.global_batch && inputs.sequence &&
