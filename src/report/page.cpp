@@ -7,9 +7,7 @@
 #include "report/embedded_pages.hpp"
 
 namespace celere::report {
-namespace {
 
-// '<' begins a tag or a comment, and stands in JSON only inside of texts.
 std::string without_tags(std::string_view json) {
   std::string out;
   for (const char c : json) {
@@ -21,8 +19,6 @@ std::string without_tags(std::string_view json) {
   }
   return out;
 }
-
-}  // namespace
 
 std::string html_escaped(std::string_view text) {
   std::string out;

@@ -20,4 +20,8 @@ std::string page_html(const Page& page);
 // For between tags, and for between the quotes of an attribute.
 std::string html_escaped(std::string_view text);
 
+// JSON for within a script element: '<' begins a tag or a comment, and stands in JSON only inside
+// of texts.
+std::string without_tags(std::string_view json);
+
 }  // namespace celere::report

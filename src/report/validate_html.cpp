@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/check.hpp"
+#include "report/page.hpp"
 #include "report/validate_report.hpp"
 
 extern "C" {
@@ -43,19 +44,6 @@ Json run_json(const study::RunResult& result) {
   json["measured"] = error ? Json(rounded(result.run.measured.step->in_base())) : Json(nullptr);
   json["error"] = error ? Json(rounded(*error)) : Json(nullptr);
   return json;
-}
-
-// So that no text can end the script element that holds it.
-std::string without_tags(std::string json) {
-  std::string out;
-  for (const char c : json) {
-    if (c == '<') {
-      out += "\\u003c";
-    } else {
-      out += c;
-    }
-  }
-  return out;
 }
 
 }  // namespace
