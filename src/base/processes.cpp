@@ -282,4 +282,9 @@ std::string own_program() {
   return std::string(program);
 }
 
+std::string beside_own_program(const std::string& name) {
+  const std::string own = own_program();
+  return own.substr(0, own.rfind('/')) + "/" + name;
+}
+
 }  // namespace celere

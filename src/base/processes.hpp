@@ -2,9 +2,9 @@
 // simulations and tests give their own.
 //
 // A process leads its own process group, so that killing the group takes what it started along,
-// unless it works in the foreground. Its
-// streams go where the caller says; no other descriptor of ours is open in it. A program that
-// cannot be started is an error of start(), with the path and the reason.
+// unless it works in the foreground. Its streams go where the caller says; no other descriptor of
+// ours is open in it. A program that cannot be started is an error of start(), with the path and
+// the reason.
 #pragma once
 
 #include <memory>
@@ -72,7 +72,9 @@ class Processes {
 // The real ones.
 std::unique_ptr<Processes> local_processes();
 
-// The path of the program that runs, to start others of it or beside it.
+// The path of the program that runs, to start others of it.
 std::string own_program();
+// That of one that lies in the same folder, whether it is there or not.
+std::string beside_own_program(const std::string& name);
 
 }  // namespace celere

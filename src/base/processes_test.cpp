@@ -161,5 +161,10 @@ TEST(Processes, append_to_a_file) {
   EXPECT_EQ(*local_files()->read(path), "line\nline\n");
 }
 
+// These tests lie in their folder under the name base_test.
+TEST(OwnProgram, is_found_beside_itself) {
+  EXPECT_EQ(beside_own_program("base_test"), own_program());
+}
+
 }  // namespace
 }  // namespace celere

@@ -6,6 +6,7 @@
 #include "base/date.hpp"
 #include "base/interval.hpp"
 #include "base/own_memory.hpp"
+#include "base/quantile.hpp"
 #include "base/result.hpp"
 #include "base/thread_pool.hpp"
 
@@ -22,6 +23,17 @@ TEST(Date, days_are_counted_on_the_calendar) {
   EXPECT_EQ(written(day(2024, 7, 22)), "2024-07-22");
   EXPECT_EQ(written(later(day(2024, 2, 28), 1)), "2024-02-29");
   EXPECT_EQ(written(later(day(2024, 12, 31), 0.1)), "2025-01-01");
+}
+
+// Of 10, 20 and 40 a quarter lies half way from the first to the second, nine tenths at place 1.8
+// of 0 to 2: 20 + 0.8 * 20.
+TEST(Quantile, lies_between_two_observations_linearly) {
+  EXPECT_EQ(quantile({40, 10, 20}, 0.25), 15);
+  EXPECT_DOUBLE_EQ(quantile({40, 10, 20}, 0.9), 36);
+  EXPECT_EQ(quantile({40, 10, 20}, 0), 10);
+  EXPECT_EQ(quantile({40, 10, 20}, 1), 40);
+  EXPECT_EQ(quantile({7}, 0.3), 7);
+  EXPECT_EQ(quantile_of_sorted({10, 20, 40}, 0.5), 20);
 }
 
 // As proc(5) writes it, in kB of 1,024 bytes.
