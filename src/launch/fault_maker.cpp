@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <charconv>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
@@ -20,20 +19,6 @@ namespace {
 using spec::FaultKind;
 
 const Seconds for_good = Seconds::of(1e8);
-
-std::vector<std::int64_t> numbers_of(const std::string& text) {
-  std::vector<std::int64_t> out;
-  const char* at = text.data();
-  const char* const end = at + text.size();
-  while (at < end) {
-    std::int64_t number = 0;
-    const auto [next, problem] = std::from_chars(at, end, number);
-    if (problem != std::errc()) break;
-    out.push_back(number);
-    at = next + 1;
-  }
-  return out;
-}
 
 // The wall time at which the first supervisor of this run began.
 std::optional<Instant> begin_of(const std::vector<wire::Event>& events) {
@@ -92,7 +77,7 @@ Result<FaultMaker> FaultMaker::make(spec::FaultSchedule schedule, const Clock& c
   }
   for (auto event = events.rbegin(); event != events.rend(); ++event) {
     if (event->event != "fault" && event->event != "fault_passed_over") continue;
-    schedule.resume(numbers_of(text_of(*event, "given")));
+    schedule.resume(numbers_of(*event, "given"));
     break;
   }
   return FaultMaker(std::move(schedule), begin_of(events).value_or(clock.wall()));
@@ -109,10 +94,7 @@ void FaultMaker::tell(Supervisor& supervisor, const spec::DueFault& due, const c
       {"given", fmt::format("{}", fmt::join(schedule_.given(), ","))}};
   if (due.rank) fields.emplace_back("rank", std::int64_t{*due.rank});
   std::optional<int> node = due.node;
-  const auto& ranks = supervisor.roster().ranks();
-  if (!node && due.rank && *due.rank < std::ssize(ranks)) {
-    node = ranks[static_cast<std::size_t>(*due.rank)].node;
-  }
+  if (!node && due.rank) node = supervisor.roster().node_of(*due.rank);
   if (node) fields.emplace_back("node", std::int64_t{*node});
   if (fault.nodes > 1) fields.emplace_back("nodes", std::int64_t{fault.nodes});
   if (due.kind == FaultKind::slow) fields.emplace_back("factor", fault.factor);
@@ -205,10 +187,10 @@ void FaultMaker::end_those_due(Supervisor& supervisor) {
   const Instant now = supervisor.world().clock.now();
   std::erase_if(hanging_, [&](const Hanging& one) {
     if (now < one.until) return false;
-    const auto& ranks = supervisor.roster().ranks();
-    if (one.generation == supervisor.roster().generation() && one.rank < std::ssize(ranks)) {
-      supervisor.hub().send(ranks[static_cast<std::size_t>(one.rank)].node,
-                            wire::SignalWorker{one.generation, one.rank, SIGCONT});
+    const Roster& roster = supervisor.roster();
+    const auto node = roster.node_of(one.rank);
+    if (node && one.generation == roster.generation()) {
+      supervisor.hub().send(*node, wire::SignalWorker{one.generation, one.rank, SIGCONT});
     }
     return true;
   });

@@ -28,15 +28,19 @@ void Journal::tell(const std::string& event, std::vector<wire::EventField> field
 }
 
 void Journal::record(const std::string& event, std::vector<wire::EventField> fields) {
-  const wire::Event line{written_utc(clock_->wall()), event, std::move(fields)};
-  complain(file_.append(written_json(line) + "\n"));
+  append({written_utc(clock_->wall()), event, std::move(fields)});
+}
+
+std::string Journal::append(const wire::Event& event) {
+  std::string json = written_json(event);
+  complain(file_.append(json + "\n"));
+  return json;
 }
 
 void Journal::pass_on(const wire::Event& event, bool durable) {
   last_.push_back(event);
   if (last_.size() > last_max) last_.erase(last_.begin());
-  const std::string json = written_json(event);
-  complain(file_.append(json + "\n"));
+  const std::string json = append(event);
   if (durable) complain(file_.sync());
   say_(as_message(json));
 }

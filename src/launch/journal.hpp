@@ -3,7 +3,6 @@
 #pragma once
 
 #include <functional>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -34,6 +33,8 @@ class Journal {
   Journal(const Clock& clock, wire::AppendFile file, Say say)
       : clock_(&clock), file_(std::move(file)), say_(std::move(say)) {}
   void complain(const Status& status);
+  // The line, without its end.
+  std::string append(const wire::Event& event);
 
   const Clock* clock_;
   wire::AppendFile file_;

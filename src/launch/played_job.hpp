@@ -22,11 +22,7 @@ inline std::map<std::string, std::int64_t> read_play(const std::string& director
   return play;
 }
 
-// The program, beside the one that runs.
-inline std::string played_program() {
-  const std::string own = own_program();
-  return own.substr(0, own.rfind('/')) + "/played_training";
-}
+inline std::string played_program() { return beside_own_program("played_training"); }
 
 // A rank a node.
 inline Job played_job(const std::string& directory, int nodes) {

@@ -43,6 +43,11 @@ wire::Ranks Roster::ranks_of(policy::Node node) const {
   return slot == slot_of_node_.end() ? wire::Ranks{} : slots_.ranks_of(layout_, slot->second);
 }
 
+std::optional<policy::Node> Roster::node_of(std::int64_t rank) const {
+  if (rank < 0 || rank >= std::ssize(ranks_)) return std::nullopt;
+  return ranks_[static_cast<std::size_t>(rank)].node;
+}
+
 void Roster::beat(const wire::AgentBeat& beat, Instant now) {
   if (beat.generation != generation_) return;
   for (const wire::RankBeat& one : beat.ranks) {

@@ -43,6 +43,7 @@ class Roster {
   const std::vector<policy::Node>& nodes() const { return nodes_; }  // of each slot
   wire::Ranks ranks_of(policy::Node node) const;                     // empty: none are there
   const std::vector<RankKnown>& ranks() const { return ranks_; }     // by rank
+  std::optional<policy::Node> node_of(std::int64_t rank) const;      // nothing: no such rank
 
   void beat(const wire::AgentBeat& beat, Instant now);
   // False where it had ended before.

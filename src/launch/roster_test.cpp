@@ -30,6 +30,9 @@ TEST(Roster, a_generation_by_rank_and_node) {
   EXPECT_THAT(roster.ranks_of(9), ElementsAre(4, 5));
   EXPECT_THAT(roster.ranks_of(5), IsEmpty());
   EXPECT_EQ(roster.ranks()[3].node, 4);
+  EXPECT_EQ(roster.node_of(5), 9);
+  EXPECT_EQ(roster.node_of(6), std::nullopt);
+  EXPECT_EQ(roster.node_of(-1), std::nullopt);
   EXPECT_THAT(roster.occupied(), ElementsAre(4, 7, 9));
 }
 

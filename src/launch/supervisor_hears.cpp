@@ -141,11 +141,7 @@ void Supervisor::hear_event(int node, std::int64_t rank, const wire::Event& even
     const bool sure = is_true(event, "sure");
     const std::int64_t whose = number_of(event, "rank").value_or(rank);
     std::optional<policy::Node> blamed;
-    if (sure && whose >= 0 && whose < std::ssize(roster_.ranks())) {
-      blamed = roster_.ranks()[static_cast<std::size_t>(whose)].node;
-    } else if (sure) {
-      blamed = node;
-    }
+    if (sure) blamed = roster_.node_of(whose).value_or(node);
     feed(policy::BadNumbers{generation, policy::Sick::mismatch, step, blamed});
   }
   if (event.event == "went_on") {

@@ -1,8 +1,9 @@
 // What recovery is told, on its way into events.jsonl (policy/log_lines.hpp): with these lines
 // every decision can be made again.
 //
-// They are written before the decisions that follow from them, and before recovery's memory: so a
-// supervisor that takes over remembers what the log says that the last one was told.
+// They are written before the decisions that follow from them, and before recovery's memory: so
+// whatever a memory holds stands in the log. A supervisor that is killed between the two leaves
+// lines that nobody remembers.
 //
 // Leaves out what changes nothing, of which a hundred thousand ranks would say much: each step
 // after a generation's first but the last before something else, and ranks that end as one before

@@ -8,14 +8,14 @@
 #include "wire/lines.hpp"
 
 namespace celere::launch {
+
 Result<std::string> worker_program(const Files& files) {
   if (const char* given = std::getenv("CELERE_WORKER"); given != nullptr && *given != '\0') {
     if (files.exists(given)) return std::string(given);
     return Error{
         ErrorCode::not_found, fmt::format("{} (from CELERE_WORKER) does not exist", given), {}};
   }
-  const std::string own = own_program();
-  std::string path = own.substr(0, own.rfind('/')) + "/celere-worker";
+  std::string path = beside_own_program("celere-worker");
   if (files.exists(path)) return path;
   return Error{
       ErrorCode::not_found,

@@ -87,6 +87,7 @@ Result<TrainingStatus> read_status(const Files& files, const wire::RunDirectory&
   if (events) {
     out.end = end_of(*events);
     out.total_steps = total_steps_of(*events);
+    std::erase_if(*events, wire::is_for_replay);
     const std::size_t shown = std::min(events->size(), events_shown);
     out.events.assign(events->end() - static_cast<std::ptrdiff_t>(shown), events->end());
   }

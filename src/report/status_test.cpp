@@ -147,6 +147,22 @@ TEST(StatusText, believes_the_events_behind_the_last_status) {
                                   "2.500\n  2 restarts, 1 step done again\n"));
 }
 
+// Nine lines for a replay lie among three that tell what happened; eight lines are shown.
+TEST(StatusText, shows_what_happened_and_not_what_is_for_a_replay) {
+  const auto files = memory_files();
+  std::string log = event("supervisor_started") + event("recovery_begins") +
+                    event("decision", R"(,"action":"start","why":"all nodes are there")");
+  for (int i = 0; i < 8; ++i) log += event("told", R"(,"what":"trained")");
+  log += event("finished", R"(,"how":"done")");
+  ASSERT_TRUE(files->write(directory.events(), log).ok());
+  const auto status = read_status(*files, directory, written_at);
+  ASSERT_TRUE(status.ok()) << status.error().message;
+  std::vector<std::string> names;
+  for (const wire::Event& one : status->events) names.push_back(one.event);
+  EXPECT_THAT(names, testing::ElementsAre("supervisor_started", "decision", "finished"));
+  EXPECT_THAT(status_text(*status, "x.toml"), HasSubstr("all nodes are there"));
+}
+
 // The first line of a training that was stopped; its supervisor's last status knows what is saved.
 std::string stopped_line(std::optional<std::int64_t> committed_step, std::int64_t step = 120,
                          const std::string& metrics = "") {

@@ -119,10 +119,11 @@ Result<Standing> adopt(const std::optional<Carried>& carried, const std::vector<
   Status status = Done{};
   std::map<const nn::ProcessGroup*, Holders> holders;
   for (const HeldTensor& held : into) {
-    if (!holders.contains(held.copies)) {
-      ASSIGN_OR_RETURN(holders[held.copies], holders_in(*held.copies, !carried.has_value()));
+    const auto [known, fresh] = holders.try_emplace(held.copies);
+    if (fresh) {
+      ASSIGN_OR_RETURN(known->second, holders_in(*held.copies, !carried.has_value()));
     }
-    Status shared = share(held, holders[held.copies]);
+    Status shared = share(held, known->second);
     if (!shared.ok() && shared.error().code != ErrorCode::unsupported) return shared.error();
     if (status.ok()) status = std::move(shared);
   }

@@ -28,10 +28,8 @@ class FaultsTest : public SupervisedTest {
   static std::vector<Named> named(Rank& rank) {
     std::vector<Named> out;
     for (const wire::Event& event : rank.events("mismatch")) {
-      out.push_back({std::get<std::int64_t>(*wire::find_field(event, "step")),
-                     std::get<std::int64_t>(*wire::find_field(event, "rank")),
-                     std::get<std::string>(*wire::find_field(event, "check")),
-                     std::get<bool>(*wire::find_field(event, "sure"))});
+      out.push_back({number_of(event, "step").value(), number_of(event, "rank").value(),
+                     text_of(event, "check"), std::get<bool>(*wire::find_field(event, "sure"))});
     }
     return out;
   }
@@ -161,8 +159,7 @@ TEST_F(FaultsTest, a_full_disk_takes_two_saves) {
   ASSERT_TRUE(outcome.ok()) << outcome.error().text();
   const auto failed = ranks[0]->events("checkpoint_failed");
   ASSERT_EQ(failed.size(), 2u);
-  EXPECT_THAT(std::get<std::string>(*wire::find_field(failed[0], "error")),
-              testing::HasSubstr("No space left"));
+  EXPECT_THAT(text_of(failed[0], "error"), testing::HasSubstr("No space left"));
   EXPECT_EQ(newest_step("full"), 40);
 }
 

@@ -3,9 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
-#include <filesystem>
 #include <thread>
 
+#include "base/test_folder.hpp"
 #include "base/units.hpp"
 
 namespace celere::train {
@@ -15,9 +15,8 @@ namespace {
 // the order and takes up what it gave up does so behind it. Else the generation to come would be
 // given up by the order that asked for it.
 TEST(Orders, what_an_order_gives_up_is_not_taken_up_before) {
-  char pattern[] = "/tmp/celere-orders-XXXXXX";
-  const std::string folder = mkdtemp(pattern);
-  const std::string flight = folder + "/flight", path = folder + "/orders";
+  const TemporaryFolder folder("orders");
+  const std::string flight = folder / "flight", path = folder / "orders";
   const std::unique_ptr<Files> files = local_files();
   SystemClock clock;
   const wire::FlightRecord record = *wire::FlightRecord::create(flight, 0, clock);
@@ -48,7 +47,6 @@ TEST(Orders, what_an_order_gives_up_is_not_taken_up_before) {
   EXPECT_FALSE(orders.take_up(3, [] {}).has_value()) << "it is of no later generation than 3";
   while (!over) std::this_thread::sleep_for(std::chrono::milliseconds(1));
   EXPECT_FALSE(given_up);
-  std::filesystem::remove_all(folder);
 }
 
 }  // namespace

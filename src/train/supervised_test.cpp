@@ -42,7 +42,7 @@ TEST_F(SupervisedTest, saves_when_ordered) {
   ASSERT_TRUE(finish(ranks).ok());
   const auto saved = ranks[0]->events("checkpoint_saved");
   ASSERT_EQ(saved.size(), 2u);
-  EXPECT_LT(std::get<std::int64_t>(*wire::find_field(saved[0], "step")), 20);
+  EXPECT_LT(number_of(saved[0], "step").value(), 20);
 }
 
 // Without the last step's batch a training ends with the weights of the step before, while cursor
@@ -65,9 +65,9 @@ TEST_F(SupervisedTest, skips_a_batch) {
   EXPECT_EQ(newest_step("skips"), 10);
   const auto skipped = ranks[0]->events("batch_skipped");
   ASSERT_EQ(skipped.size(), 1u);
-  EXPECT_EQ(std::get<std::int64_t>(*wire::find_field(skipped[0], "step")), 10);
-  EXPECT_EQ(std::get<std::int64_t>(*wire::find_field(skipped[0], "first_sample")), 108);
-  EXPECT_EQ(std::get<std::int64_t>(*wire::find_field(skipped[0], "samples")), 12);
+  EXPECT_EQ(number_of(skipped[0], "step"), 10);
+  EXPECT_EQ(number_of(skipped[0], "first_sample"), 108);
+  EXPECT_EQ(number_of(skipped[0], "samples"), 12);
   // In the middle: the steps behind it have their own samples, and a line each.
   Ranks middle = start({.directory = "middle", .run = run_of(10), .at = {}, .skipped = {4}}, 1);
   ASSERT_TRUE(finish(middle).ok());
@@ -90,8 +90,7 @@ TEST_F(SupervisedTest, goes_back_behind_a_step) {
   EXPECT_EQ(newest_step("back"), 9);
   Ranks again = start({.directory = "back", .run = run_of(10), .at = {}, .from_step = 5}, 1);
   ASSERT_TRUE(finish(again).ok());
-  EXPECT_EQ(std::get<std::int64_t>(*wire::find_field(again[0]->events("resumed").at(0), "step")),
-            4);
+  EXPECT_EQ(number_of(again[0]->events("resumed").at(0), "step"), 4);
   EXPECT_EQ(stored("back"), stored("whole"));
 }
 
@@ -114,7 +113,7 @@ TEST_F(SupervisedTest, begins_again_with_copies_in_memory) {
   ASSERT_TRUE(finish(again).ok());
   const auto resumed = again[0]->events("resumed");
   ASSERT_EQ(resumed.size(), 1u);
-  EXPECT_GT(std::get<std::int64_t>(*wire::find_field(resumed[0], "memory_bytes")), 0);
+  EXPECT_GT(number_of(resumed[0], "memory_bytes").value(), 0);
   EXPECT_TRUE(again[0]->events("memory_copy_failed").empty());
   EXPECT_EQ(stored("memory"), stored("disk"));
 }

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <charconv>
+
 #include "wire/json_text.hpp"
 #include "wire/lines.hpp"
 
@@ -70,6 +72,23 @@ bool is_true(const Event& event, std::string_view key) {
   const EventValue* value = find_field(event, key);
   const auto* truth = value != nullptr ? std::get_if<bool>(value) : nullptr;
   return truth != nullptr && *truth;
+}
+
+std::vector<std::int64_t> numbers_of(const Event& event, std::string_view key) {
+  const std::string text = text_of(event, key);
+  std::vector<std::int64_t> out;
+  for (const char *at = text.data(), *const end = at + text.size(); at < end;) {
+    std::int64_t number = 0;
+    const auto [next, problem] = std::from_chars(at, end, number);
+    if (problem != std::errc()) break;
+    out.push_back(number);
+    at = next + 1;
+  }
+  return out;
+}
+
+bool is_for_replay(const Event& event) {
+  return event.event == "told" || event.event == "recovery_begins";
 }
 
 std::string written_json(const Event& event) {

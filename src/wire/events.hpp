@@ -38,6 +38,11 @@ std::string text_of(const Event& event, std::string_view key);
 std::optional<std::int64_t> number_of(const Event& event, std::string_view key);
 std::optional<double> amount_of(const Event& event, std::string_view key);  // a whole one too
 bool is_true(const Event& event, std::string_view key);
+// "3,1,4", up to what is no number.
+std::vector<std::int64_t> numbers_of(const Event& event, std::string_view key);
+
+// Written for who makes the decisions of recovery again, and no news to anybody else.
+bool is_for_replay(const Event& event);
 
 // One line, without its end. Text that is not UTF-8 is mended and a number that is none becomes a
 // text.

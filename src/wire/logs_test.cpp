@@ -125,6 +125,18 @@ TEST_F(Logs, of_events_have_the_time_first) {
   EXPECT_THAT(parse_event(R"({"time":"x"})").error().message, HasSubstr("event: is missing"));
 }
 
+TEST(EventFields, of_a_list_are_read_up_to_what_is_no_number) {
+  const Event event{
+      "t",
+      "decision",
+      {{"on_nodes", "3,1,4"}, {"none", ""}, {"cut", "7,x,9"}, {"count", std::int64_t{5}}}};
+  EXPECT_THAT(numbers_of(event, "on_nodes"), ElementsAre(3, 1, 4));
+  EXPECT_THAT(numbers_of(event, "none"), ElementsAre());
+  EXPECT_THAT(numbers_of(event, "cut"), ElementsAre(7));
+  EXPECT_THAT(numbers_of(event, "count"), ElementsAre());  // no text
+  EXPECT_THAT(numbers_of(event, "given"), ElementsAre());  // not there
+}
+
 TEST(Utf8, is_told_from_what_is_none) {
   for (const char* good : {"", "plain", "é", "日本", "\xf0\x9f\x8e\xbb", "\xf4\x8f\xbf\xbf"}) {
     EXPECT_TRUE(is_utf8(good)) << good;
