@@ -22,16 +22,15 @@ def rates(lines, table):
 def main(folder):
     chips = {path.stem: path.read_text().splitlines() for path in sorted(folder.glob("*.toml"))}
     sustained = {name: rates(lines, "sustained") for name, lines in chips.items()}
-    h100 = {key: rate for key, (_, rate, _) in sustained["h100-sxm"].items()}
     same_die = {
-        ("h200-sxm", "bf16"): 1, ("h800-sxm", "bf16"): 1, ("h800-sxm", "fp8"): 1,
-        ("gh200", "bf16"): 828.6 / 794.5, ("gh200", "fp8"): 1535 / 1402.6,
+        ("h200-sxm", "bf16"): ("h100-sxm", 1),
+        ("h800-sxm", "bf16"): ("h100-sxm", 1), ("h800-sxm", "fp8"): ("h100-sxm", 1),
+        ("gh200", "bf16"): ("h100-sxm", 828.6 / 794.5), ("gh200", "fp8"): ("h100-sxm", 1535 / 1402.6),
+        ("a800-80", "bf16"): ("a100-80", 1),
     }
-    for (name, key), ratio in same_die.items():
+    for (name, key), (like, ratio) in same_die.items():
         number, _, rest = sustained[name][key]
-        chips[name][number] = f'{key} = {{ is = "{h100[key] * ratio:.0f} TFLOP/s"{rest}'
-    number, _, rest = sustained["a800-80"]["bf16"]
-    chips["a800-80"][number] = f'bf16 = {{ is = "{sustained["a100-80"]["bf16"][1]:.0f} TFLOP/s"{rest}'
+        chips[name][number] = f'{key} = {{ is = "{sustained[like][key][1] * ratio:.0f} TFLOP/s"{rest}'
     for name, lines in chips.items():
         own, peak = rates(lines, "sustained"), rates(lines, "peak")
         if "fp32" in own:

@@ -8,6 +8,28 @@
 
 namespace celere::cost {
 
+Result<FailureModel> failures_of(const spec::Cluster& cluster, std::int64_t ranks, Seconds working,
+                                 Bytes checkpoint) {
+  const spec::FailureFacts& facts = cluster.failures;
+  const std::string what = "goodput";
+  ASSIGN_OR_RETURN(const PerSecond rate, facts.per_node.needed_for(what));
+  ASSIGN_OR_RETURN(const Seconds detect, facts.detect.needed_for(what));
+  ASSIGN_OR_RETURN(const Seconds replace, facts.replace.needed_for(what));
+  ASSIGN_OR_RETURN(const Seconds restart, facts.restart.needed_for(what));
+  ASSIGN_OR_RETURN(const Seconds blocking, cluster.storage.blocking.needed_for(what));
+  ASSIGN_OR_RETURN(const BytesPerSecond write, cluster.storage.write.needed_for("checkpoints"));
+  double factor = 1;
+  if (facts.early_factor.known() && facts.early_time.known() && working > Seconds{}) {
+    const double early = std::min(1.0, *facts.early_time.value / working);
+    factor = early * *facts.early_factor.value + (1 - early);
+  }
+  const double nodes = std::ceil(static_cast<double>(ranks) / cluster.gpus_per_node);
+  return FailureModel{.rate = nodes * factor * rate,
+                      .restart = detect + replace + restart,
+                      .blocking = blocking,
+                      .least_interval = checkpoint / write};
+}
+
 // With x = t/M and a = w/M the condition is (x + a) + log(1 - x) = 0. Its left side is a > 0 at x =
 // 0 and falls without bound towards x = 1, ever faster, so Newton from the right of the root stays
 // there and converges.

@@ -19,7 +19,11 @@
 // copies of a shard.
 #pragma once
 
+#include <cstdint>
+
+#include "base/result.hpp"
 #include "base/units.hpp"
+#include "spec/cluster.hpp"
 
 namespace celere::cost {
 
@@ -30,6 +34,12 @@ struct FailureModel {
   Seconds least_interval;  // checkpoints cannot follow each other faster: storage must have taken
                            // the last one
 };
+
+// Of a job on so many ranks of a cluster that works so long: the rate is the mean over that time,
+// as young machines fail more often; a checkpoint waits until storage has taken the bytes of the
+// last. Errors: unknown_value.
+Result<FailureModel> failures_of(const spec::Cluster& cluster, std::int64_t ranks, Seconds working,
+                                 Bytes checkpoint);
 
 // The interval with the greatest share, at least model.least_interval. Where nothing fails:
 // infinite.

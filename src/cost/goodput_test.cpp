@@ -104,6 +104,32 @@ TEST(Money, rent_is_by_the_hour) {
   EXPECT_NEAR(dollars_of(cluster, 1000, 10_h)->in_base(), 25000, 1e-6);
 }
 
+// 1,001 ranks on nodes of 8 are 126 nodes, of each 0.01 failures a day: 1.26 a day, three times as
+// many in the first 20 of 100 days: 1.26 * (0.2 * 3 + 0.8) = 1.764 a day. 500 GB at 100 GB/s take
+// 5 s.
+TEST(Failures, of_a_cluster_are_those_of_its_nodes_and_their_youth) {
+  spec::Cluster cluster;
+  cluster.gpus_per_node = 8;
+  spec::FailureFacts& facts = cluster.failures;
+  facts.per_node = known(0.01 / 1_days);
+  facts.early_factor = known(3.0);
+  facts.early_time = known(20 * 1_days);
+  facts.detect = known(30_s);
+  facts.replace = known(60_s);
+  facts.restart = known(90_s);
+  cluster.storage.blocking = known(2_s);
+  EXPECT_EQ(failures_of(cluster, 1001, 100 * 1_days, 500_GB).error().code,
+            ErrorCode::unknown_value);
+  cluster.storage.write = known(100_GBps);
+  const FailureModel failures = *failures_of(cluster, 1001, 100 * 1_days, 500_GB);
+  EXPECT_NEAR(failures.rate * 1_days, 1.764, 1e-12);
+  EXPECT_EQ(failures.restart, 180_s);
+  EXPECT_EQ(failures.blocking, 2_s);
+  EXPECT_EQ(failures.least_interval, 5_s);
+  facts.early_time = {};
+  EXPECT_NEAR(failures_of(cluster, 1001, 100 * 1_days, 500_GB)->rate * 1_days, 1.26, 1e-12);
+}
+
 // 100 GPUs of 50,000 $ that live 4 years, for one: 1.25 M$; 1 kW each for a year at 0.1 $/kWh: 100
 // * 8,766 h * 0.1 = 87,660 $.
 TEST(Money, a_machine_costs_its_share_of_life_and_its_energy) {

@@ -62,13 +62,9 @@ Result<Objective> Objective::of(const spec::Run& run, const cost::StepModel& mod
   objective.trainings_ = trainings_of(run, tokens);
   objective.gpus_ = model.setting().gpus;
   objective.ranks_max_ = objective.gpus_ - run.spares.value_or(0);
-  if (auto rate = cluster.failures.per_node.needed_for("goodput"); !rate.ok()) return rate.error();
-  for (const auto* needed : {&cluster.failures.detect, &cluster.failures.replace,
-                             &cluster.failures.restart, &cluster.storage.blocking}) {
-    if (auto time = needed->needed_for("goodput"); !time.ok()) return time.error();
+  if (auto known = cost::failures_of(cluster, 1, Seconds{}, Bytes{}); !known.ok()) {
+    return known.error();
   }
-  if (auto write = cluster.storage.write.needed_for("checkpoints"); !write.ok())
-    return write.error();
 
   const Result<Dollars> dollars = cost::dollars_of(cluster, 1, 1_s);
   if (!dollars.ok()) {
@@ -94,25 +90,11 @@ std::int64_t Objective::spares_of(std::int64_t ranks) const {
   return std::max<std::int64_t>(0, std::min(wanted, available));
 }
 
-// The rate of failures of the whole job, on average over the training: young machines fail more
-// often.
+// Objective::of saw that all of it is known.
 cost::FailureModel Objective::failures(std::int64_t ranks, Seconds working) const {
-  const spec::Cluster& cluster = model_->setting().cluster;
-  const spec::FailureFacts& facts = cluster.failures;
-  const double nodes = std::ceil(static_cast<double>(ranks) / cluster.gpus_per_node);
-  double factor = 1;
-  if (facts.early_factor.known() && facts.early_time.known() && working > Seconds{}) {
-    const double early = std::min(1.0, *facts.early_time.value / working);
-    factor = early * *facts.early_factor.value + (1 - early);
-  }
   // A copy in a neighbour's memory need not wait until storage has taken the last one.
-  const Seconds least = run_->checkpoint.memory_copy
-                            ? Seconds{}
-                            : model_->checkpoint_bytes() / *cluster.storage.write.value;
-  return {.rate = nodes * factor * *facts.per_node.value,
-          .restart = *facts.detect.value + *facts.replace.value + *facts.restart.value,
-          .blocking = *cluster.storage.blocking.value,
-          .least_interval = least};
+  const Bytes written = run_->checkpoint.memory_copy ? Bytes{} : model_->checkpoint_bytes();
+  return *cost::failures_of(model_->setting().cluster, ranks, working, written);
 }
 
 double Objective::without_replica(const cost::FailureModel& failures, Seconds every,

@@ -57,8 +57,9 @@ void check_effect(const TomlTable& table, const FailureCause& cause) {
 FailureCause read_cause(const TomlTable& table) {
   FailureCause cause;
   cause.name = table.text("name");
-  cause.effect = static_cast<FailureEffect>(
-      table.choice("effect", {effect_names.begin(), effect_names.end()}, -1));
+  const std::optional<int> effect =
+      table.chosen("effect", {effect_names.begin(), effect_names.end()});
+  if (effect) cause.effect = static_cast<FailureEffect>(*effect);
   cause.weight = number_if(table, "weight", 0, 1e12);
   cause.per_node = fact_if<PerSecond>(table, "per_node");
   cause.per_group = fact_if<PerSecond>(table, "per_group");
@@ -83,7 +84,7 @@ FailureCause read_cause(const TomlTable& table) {
   cause.factor = number_if(table, "factor", 1, 1000);
   cause.lasts = fact_if<Seconds>(table, "for");
   cause.notice = fact_if<Seconds>(table, "notice");
-  check_effect(table, cause);
+  if (effect) check_effect(table, cause);
   return cause;
 }
 

@@ -26,14 +26,14 @@ namespace celere::spec {
 inline constexpr std::string_view common_failures = "default";
 
 enum class FailureEffect : std::uint8_t {
-  crash,    // a process ends, its node is as good as before
-  lost,     // a node is gone until it is repaired
-  hang,     // a process stands still
-  slow,     // a node computes slower
-  silent,   // a node computes wrongly, and nobody sees it
-  nan,      // a loss is no number, once
-  spike,    // the loss is far off
-  preempt,  // a node is taken away after a notice
+  crash,    // a process ends; its node is as good as before
+  lost,     // the node (or its whole group) is gone until it is repaired
+  hang,     // a process stands still: it is noticed and found, and its node is as good as before
+  slow,     // a process computes slower for a time, and all wait for it
+  silent,   // a process computes wrongly: found by the next check, its node needs repair
+  nan,      // a loss or gradient is no number, once: the steps are done again
+  spike,    // the loss spikes and does not heal: back to before it, and its batch is skipped
+  preempt,  // the node (or its whole group) will be taken away after a notice, and comes back
 };
 inline constexpr int failure_effect_count = 8;
 const char* name_of(FailureEffect effect);

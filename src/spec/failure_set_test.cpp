@@ -64,6 +64,11 @@ TEST(FailureSet, refuses_what_cannot_be) {
   EXPECT_THAT(mistake("weight = { is = 148, grade = \"measured\", from = \"LLAMA3\" }", ""),
               HasSubstr("exactly one of weight, per_node, per_group and per_training"));
   EXPECT_THAT(mistake("effect = \"lost\"", "effect = \"lots\""), HasSubstr("cause.effect"));
+  // What belongs to an effect that is not known, nobody can say: one mistake alone.
+  for (const char* wrong : {"\"slaw\"", "7"}) {
+    EXPECT_THAT(mistake("effect = \"slow\"", std::string("effect = ") + wrong),
+                testing::AllOf(HasSubstr("cause.effect"), testing::Not(HasSubstr("\n"))));
+  }
   EXPECT_THAT(mistake("effect = \"crash\"",
                       "effect = \"crash\"\nnotice = { is = \"1 s\", grade = "
                       "\"assumption\", from = \"a test\" }"),

@@ -16,8 +16,11 @@ class TomlTable;
 enum class SpareKind : std::uint8_t { hot, warm, cold };
 
 struct RecoveryPlan {
-  int retries = 8;                    // starts in a row of which none got further; then it gives up
-  Seconds back_off = Seconds::of(1);  // before the second of these, then twice each time
+  // Starts in a row of which none got further; then it gives up. Of each 2,048 nodes: n nodes have
+  // (1 + n / 2048) times as many, rounded down, as starts on many nodes fail by chance.
+  int retries = 8;
+  // Before the second of these, then twice each time; on n nodes each 1 + n / 2048 times.
+  Seconds back_off = Seconds::of(1);
   Seconds back_off_max = Seconds::of(300);  // at most so long
   int node_failures = 3;  // so many of a node within node_window, and it gets no more work
   Seconds node_window = Seconds::of(24 * 3600);

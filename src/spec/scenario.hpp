@@ -1,6 +1,7 @@
 // A scenario: faults that are done on purpose to a training on real machines (`celere train
-// --faults`). One file says which, when and to whom; docs/scenario.md documents every key. When
-// each happens is drawn by spec/fault_schedule.hpp.
+// --faults`) or to a simulated one (`celere simulate --scenario`). One file says which, when and to
+// whom; docs/scenario.md documents every key. When each happens is drawn by
+// spec/fault_schedule.hpp.
 //
 // Leaves out: how a fault is done, which is for those who train, and what follows.
 #pragma once

@@ -219,17 +219,21 @@ std::vector<std::vector<double>> TomlTable::rows(std::string_view key) const {
 int TomlTable::choice(std::string_view key, const std::vector<std::string>& names,
                       int fallback) const {
   if (fallback >= 0 && !has(key)) return fallback;
+  return chosen(key, names).value_or(std::max(0, fallback));
+}
+
+std::optional<int> TomlTable::chosen(std::string_view key,
+                                     const std::vector<std::string>& names) const {
   const TomlNode* node = required(key);
-  const int harmless = std::max(0, fallback);
-  if (node == nullptr) return harmless;
+  if (node == nullptr) return std::nullopt;
   if (!node->is(TomlKind::text)) {
     wrong_kind(key, *node, fmt::format("one of {}", fmt::join(names, ", ")));
-    return harmless;
+    return std::nullopt;
   }
   const auto found = std::find(names.begin(), names.end(), node->text);
   if (found != names.end()) return static_cast<int>(found - names.begin());
   mistake(key, fmt::format("\"{}\" is none of {}", node->text, fmt::join(names, ", ")));
-  return harmless;
+  return std::nullopt;
 }
 
 std::optional<double> TomlTable::written_amount(std::string_view key, Dimension dimension) const {

@@ -57,6 +57,8 @@ class TomlTable {
 
   // One of `names`, as its place in the list; `fallback` where absent (negative: required).
   int choice(std::string_view key, const std::vector<std::string>& names, int fallback) const;
+  // Required, and nothing where it is none of them: then all that follows from it is unknown.
+  std::optional<int> chosen(std::string_view key, const std::vector<std::string>& names) const;
 
   template <typename Q>
   Q quantity(std::string_view key) const {

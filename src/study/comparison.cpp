@@ -17,13 +17,13 @@ constexpr double share_least = 1.0 / 64, share_most = 16;
 constexpr int shares_looked_at = 80;
 
 struct Named {
-  std::string cluster;
-  std::optional<int> gpus;
+  std::string cluster, title = {};
+  std::optional<int> gpus = {};
 };
 
 Result<Named> parse_named(const std::string& text) {
   const std::size_t colon = text.find(':');
-  if (colon == std::string::npos) return Named{text, std::nullopt};
+  if (colon == std::string::npos) return Named{.cluster = text};
   int gpus = 0;
   const char* end = text.data() + text.size();
   const auto [rest, problem] = std::from_chars(text.data() + colon + 1, end, gpus);
@@ -33,14 +33,26 @@ Result<Named> parse_named(const std::string& text) {
                     "\"NAME\" or \"NAME:24000\"",
                     text));
   }
-  return Named{text.substr(0, colon), gpus};
+  return Named{.cluster = text.substr(0, colon), .gpus = gpus};
+}
+
+// All of them, before anything is lived.
+Result<std::vector<Named>> look_up(const std::vector<std::string>& clusters,
+                                   const spec::Catalog& catalog) {
+  std::vector<Named> out;
+  for (const std::string& text : clusters) {
+    ASSIGN_OR_RETURN(Named named, parse_named(text));
+    ASSIGN_OR_RETURN(const spec::Cluster cluster, catalog.cluster(named.cluster));
+    named.title = cluster.title;
+    out.push_back(std::move(named));
+  }
+  return out;
 }
 
 Result<Contender> contender_of(const spec::Run& run, const Named& named,
                                const spec::Catalog& catalog, const life::ForecastOptions& options,
                                ThreadPool& threads, const std::function<void(double)>& progress) {
-  ASSIGN_OR_RETURN(const spec::Cluster cluster, catalog.cluster(named.cluster));
-  Contender out{.cluster = named.cluster, .title = cluster.title};
+  Contender out{.cluster = named.cluster, .title = named.title};
   spec::Run own = run;
   own.cluster_name = named.cluster;
   own.gpus = named.gpus;
@@ -210,9 +222,13 @@ Result<Comparison> compare(const spec::Run& run, const std::vector<std::string>&
                      " is needed to compare: the day from which all are counted");
   }
   if (clusters.size() < 2) return bad_input("two clusters at least are compared");
+  ASSIGN_OR_RETURN(
+      const std::vector<Named> all,
+      look_up(clusters, catalog)
+          .during("looking up " + (clusters == run.compared ? run.place_of("compare.clusters")
+                                                            : std::string("--clusters"))));
   Comparison out{.run = run, .start = *run.start, .options = options};
-  for (const std::string& text : clusters) {
-    ASSIGN_OR_RETURN(const Named named, parse_named(text));
+  for (const Named& named : all) {
     const double before = static_cast<double>(out.contenders.size());
     const auto own = [&](double share) {
       if (progress) progress((before + share) / static_cast<double>(clusters.size()));

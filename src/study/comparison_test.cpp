@@ -186,12 +186,26 @@ TEST_F(CompareTest, who_has_too_little_memory_is_named) {
   EXPECT_THAT(comparison->by_time, testing::ElementsAre(1));
 }
 
+// A life takes long: that a later name is wrong is said before the first is lived.
+TEST_F(CompareTest, looks_all_names_up_before_anything_is_lived) {
+  int told = 0;
+  const auto comparison = study::compare(
+      small_run(), {"eos-h100:256", "eos-h100:512", "no-such"}, spec::Catalog(*files_, {}),
+      {.replicas = 1, .tune = false, .shift = false}, threads_, [&](double) { ++told; });
+  EXPECT_FALSE(comparison.ok());
+  EXPECT_EQ(told, 0);
+}
+
 TEST_F(CompareTest, refuses_what_cannot_be_compared) {
   spec::Run run = small_run();
   EXPECT_THAT(compare(run, {"eos-h100"}).error().text(), testing::HasSubstr("two clusters"));
   EXPECT_THAT(compare(run, {"eos-h100", "eos-h100:many"}).error().text(),
               testing::HasSubstr("\"NAME:24000\""));
-  EXPECT_THAT(compare(run, {"eos-h100", "no-such"}).error().text(), testing::HasSubstr("no-such"));
+  EXPECT_THAT(compare(run, {"eos-h100", "no-such"}).error().text(),
+              testing::AllOf(testing::HasSubstr("no-such"), testing::HasSubstr("--clusters")));
+  run.compared = {"eos-h100", "no-such"};
+  EXPECT_THAT(compare(run, run.compared).error().text(),
+              testing::HasSubstr("test.toml: compare.clusters"));
   run.start.reset();
   EXPECT_THAT(compare(run, {"eos-h100:8", "eos-h100:16"}).error().text(),
               testing::HasSubstr("cluster.start"));

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <cmath>
 
 #include "cost/goodput.hpp"
@@ -15,26 +14,9 @@ namespace {
 // The useful share with the cluster's failures and the best interval between checkpoints.
 Result<double> goodput_of(const cost::StepModel& model, const layout::Layout& layout,
                           Seconds working) {
-  const spec::Cluster& cluster = model.setting().cluster;
-  const spec::FailureFacts& facts = cluster.failures;
-  const std::string what = "goodput";
-  ASSIGN_OR_RETURN(const PerSecond rate, facts.per_node.needed_for(what));
-  ASSIGN_OR_RETURN(const Seconds detect, facts.detect.needed_for(what));
-  ASSIGN_OR_RETURN(const Seconds replace, facts.replace.needed_for(what));
-  ASSIGN_OR_RETURN(const Seconds restart, facts.restart.needed_for(what));
-  ASSIGN_OR_RETURN(const Seconds blocking, cluster.storage.blocking.needed_for(what));
-  ASSIGN_OR_RETURN(const BytesPerSecond write, cluster.storage.write.needed_for(what));
-  double factor = 1;  // young machines fail more often
-  if (facts.early_factor.known() && facts.early_time.known() && working > Seconds{}) {
-    const double early = std::min(1.0, *facts.early_time.value / working);
-    factor = early * *facts.early_factor.value + (1 - early);
-  }
-  const double nodes =
-      std::ceil(static_cast<double>(layout.ranks()) / static_cast<double>(cluster.gpus_per_node));
-  const cost::FailureModel failures{.rate = nodes * factor * rate,
-                                    .restart = detect + replace + restart,
-                                    .blocking = blocking,
-                                    .least_interval = model.checkpoint_bytes() / write};
+  ASSIGN_OR_RETURN(const cost::FailureModel failures,
+                   cost::failures_of(model.setting().cluster, layout.ranks(), working,
+                                     model.checkpoint_bytes()));
   return cost::useful_share(failures, cost::best_interval(failures));
 }
 

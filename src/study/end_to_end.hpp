@@ -5,12 +5,10 @@
 //
 //   steps        tokens / (batch * sequence)
 //   step         cost::StepModel with the common software entry, of the layout that
-//   end_to_end_layout
-//                chooses; nothing of it is fitted on whole trainings
+//                end_to_end_layout.hpp chooses; nothing of it is fitted on whole trainings
 //   evaluations  MLPerf's, by its rules: a forward pass, a third of the step
-//   goodput      cost/goodput.hpp with the cluster's failures and best checkpoint interval; of
-//   MLPerf
-//                1: its runs are short, and one that fails is not submitted
+//   goodput      cost/goodput.hpp with the cluster's failures and best checkpoint interval; 1 of
+//                MLPerf: its runs are short, and one that fails is not submitted
 //   practice     what whole trainings take beside (end_to_end_practice.hpp)
 #pragma once
 

@@ -148,15 +148,13 @@ class Chooser {
 
   // Whether it fits.
   bool take(const Layout& one, std::int64_t batch) {
-    ++tried_;
     const cost::StepCost step = model_.cost(one, batch);
     const bool fits = model_.fits(step);
     if (fits && (!best_ || work(step, batch) < work(best_->step, best_->global_batch))) {
-      best_ = UsualLayout{.layout = one, .global_batch = batch, .step = step, .tried = tried_};
+      best_ = UsualLayout{.layout = one, .global_batch = batch, .step = step};
     }
     if (!fits && (!smallest_ || step.memory_max < smallest_->step.memory_max)) {
-      smallest_ = UsualLayout{
-          .layout = one, .global_batch = batch, .step = step, .fits = false, .tried = tried_};
+      smallest_ = UsualLayout{.layout = one, .global_batch = batch, .step = step, .fits = false};
     }
     return fits;
   }
@@ -164,7 +162,6 @@ class Chooser {
   const cost::StepModel& model_;
   std::int64_t gpus_, batch_;
   bool batch_is_fixed_;
-  int tried_ = 0;
   std::optional<UsualLayout> best_, smallest_;
 };
 

@@ -29,7 +29,6 @@ struct UsualLayout {
   std::int64_t global_batch = 0;  // rounded up
   cost::StepCost step;
   bool fits = true;  // false: none does, and this needs the least memory
-  int tried = 0;
 };
 
 struct WantedBatch {

@@ -176,7 +176,6 @@ Result<WholeRuns> read_whole_runs(const CsvTable& table) {
     run.row = static_cast<int>(out.runs.size());
     run.line = row.line;
     run.grade = cells.text("grade");
-    out.measured = out.measured || run.measured.has_value();
     out.runs.push_back(std::move(run));
   }
   return out;

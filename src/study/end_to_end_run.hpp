@@ -54,7 +54,6 @@ struct WholeRun {
 struct WholeRuns {
   std::string file;
   std::vector<WholeRun> runs;
-  bool measured = false;  // the file has the columns of the answer
 };
 
 // Errors: bad_input with file, line and column: a column of inputs that is missing, a number that

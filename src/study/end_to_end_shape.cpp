@@ -191,7 +191,6 @@ void set_precision(WholeShape& out, const WholeInputs& inputs) {
 
 void set_count(WholeShape& out, const WholeInputs& inputs, double bf16_peak) {
   constexpr double days = 30, share = 0.4, least = 64, most = 16'384;
-  out.known_gpus = inputs.gpus.has_value();
   if (inputs.gpus) {
     out.run.gpus = inputs.gpus;
     return;

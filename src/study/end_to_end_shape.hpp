@@ -13,12 +13,10 @@
 // - Count empty: the power of two that ends nearest to 30 days at 40 % of the bf16 peak, from 64 to
 //   16,384.
 // - Precision empty: bf16. MLPerf without one format: fp8, and from round 5.1 on nvfp4 on chips
-// that
-//   have it, as most submissions on Blackwell did.
+//   that have it, as most submissions on Blackwell did.
 // - Sequence empty: 4,096, as Llama 2, and no more than learned positions; MLPerf: the benchmark's.
-// - Batch empty: half the critical batch at these tokens [Zhang et al. 2024, arXiv 2410.21676],
-// which
-//   is what dense trainings used within a factor of two (OPT, Pythia, LLaMA, Llama 3, Nemotron-4);
+// - Batch empty: half the critical batch at these tokens [Zhang et al. 2024, arXiv 2410.21676], as
+//   dense trainings had it within a factor of two (OPT, Pythia, LLaMA, Llama 3, Nemotron-4);
 //   twice the critical batch with experts (DeepSeek-V2 and V3: 38 M and 63 M tokens); at least
 //   1,024 tokens a GPU (Llama 3 405B, MegaScale). MLPerf: the batch that the benchmark's reference
 //   uses. A batch that is assumed grows to what the layout divides.
@@ -42,13 +40,11 @@ struct WholeShape {
   spec::Model model;
   RunInputs run;  // what row_place.hpp and row_software.hpp read; gpus, sequence, batch are set
   bool known_model = false;
-  bool known_gpus = false;
   bool known_batch = false;
   std::vector<std::string> assumed;
 };
 
 // Errors: unsupported, in words: tokens or parameters are empty, or no chip is named.
-
 Result<WholeShape> shape_of_whole(const WholeInputs& inputs, const std::vector<spec::Model>& known);
 
 // Evaluations that the rules of MLPerf demand, in sequences.

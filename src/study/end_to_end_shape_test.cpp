@@ -106,7 +106,7 @@ TEST(WholeShape, assumes_a_count_that_ends_in_a_month) {
   inputs.gpus = std::nullopt;
   const WholeShape shape = shape_of(inputs);
   EXPECT_EQ(shape.run.gpus, 512);
-  EXPECT_FALSE(shape.known_gpus);
+  EXPECT_THAT(shape.assumed, testing::Contains("512 GPUs"));
 }
 
 // 300 G tokens: 22.91 * 512 * (3e5)^0.47 = 4.40e6, half of it 2.20e6 tokens, 537 sequences of

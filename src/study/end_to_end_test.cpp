@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "base/files.hpp"
@@ -76,6 +77,35 @@ TEST(EndToEnd, the_fitted_numbers_are_those_of_the_files) {
   EXPECT_NEAR(*numbers->exponent.value, validation.exponent, 0.01);
   EXPECT_NEAR(numbers->trainings.low, validation.left_out_spread.low, 0.02);
   EXPECT_NEAR(numbers->trainings.high, validation.left_out_spread.high, 0.02);
+}
+
+// Of MLPerf's rows, whose batch is said or not.
+std::vector<double> race_residuals(const WholeValidation& validation, bool batch_said) {
+  std::vector<double> out;
+  for (const WholeResult& result : validation.results) {
+    const WholeInputs& inputs = result.run.inputs;
+    if (!result.run.counts() || !inputs.mlperf()) continue;
+    if (inputs.global_batch.has_value() != batch_said) continue;
+    if (const auto residual = result.residual()) out.push_back(*residual);
+  }
+  return out;
+}
+
+// So are the intervals of MLPerf: the middle 80 % where the batch is said; and how many times as
+// far away, in logarithms, an end of the others' middle 80 % lies at most.
+TEST(EndToEnd, the_intervals_of_races_are_those_of_the_files) {
+  const auto numbers = parse_whole_numbers(embedded_whole_numbers());
+  const WholeValidation validation = validated({embedded_table(0), embedded_table(1)});
+  const std::vector<double> said = race_residuals(validation, true);
+  const std::vector<double> assumed = race_residuals(validation, false);
+  ASSERT_GT(said.size(), 50u);
+  ASSERT_GT(assumed.size(), 50u);
+  const Spread known = middle_of(said), wide = middle_of(assumed);
+  EXPECT_NEAR(numbers->mlperf.low, known.low, 0.01);
+  EXPECT_NEAR(numbers->mlperf.high, known.high, 0.01);
+  const double below = std::log(wide.low) / std::log(known.low);
+  const double above = std::log(wide.high) / std::log(known.high);
+  EXPECT_NEAR(numbers->assumed_batch, std::max(below, above), 0.05);
 }
 
 // One changed number is seen: the GPU-hours of one training a hundredth, the minutes of another a

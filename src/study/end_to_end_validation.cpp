@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/quantile.hpp"
 #include "spec/catalog.hpp"
 #include "spec/toml_reader.hpp"
-#include "study/quantile.hpp"
 
 namespace celere::study {
 namespace {

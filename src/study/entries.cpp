@@ -28,6 +28,7 @@ Result<Entries> Entries::of(const spec::Catalog& catalog) {
   }
   for (const std::string& name : catalog.names(Kind::cluster)) {
     ASSIGN_OR_RETURN(out.clusters[name], catalog.cluster(name));
+    out.clusters[name].failures.set = {};
   }
   for (const std::string& name : catalog.names(Kind::stack)) {
     ASSIGN_OR_RETURN(out.stacks[name], catalog.stack(name));

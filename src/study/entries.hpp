@@ -13,6 +13,7 @@ namespace celere::study {
 struct Entries {
   std::vector<spec::Model> models = {};  // of which nothing is unknown
   std::map<std::string, spec::Chip> chips = {};
+  // Without failures.set, which only lives read: each row's setting is a copy.
   std::map<std::string, spec::Cluster> clusters = {};
   std::map<std::string, spec::Stack> stacks = {};
 

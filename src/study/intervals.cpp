@@ -6,7 +6,7 @@
 #include <map>
 
 #include "base/check.hpp"
-#include "study/quantile.hpp"
+#include "base/quantile.hpp"
 
 namespace celere::study {
 namespace {

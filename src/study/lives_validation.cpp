@@ -167,15 +167,17 @@ LivesValidation validate_lives(const PublishedLives& lives, const LivesOptions& 
 std::vector<std::string> broken(const LivesValidation& validation) {
   std::vector<std::string> out;
   for (const PublishedLifeResult& result : validation.results) {
+    const std::string place =
+        fmt::format("catalog/published/lives.toml:{}: {}", result.life.line, result.life.name);
     if (result.done < validation.options.replicas) {
-      out.push_back(fmt::format("{}: only {} of {} lives came to their end", result.life.name,
-                                result.done, validation.options.replicas));
+      out.push_back(fmt::format("{}: only {} of {} lives came to their end", place, result.done,
+                                validation.options.replicas));
     }
     for (const ExpectationResult& one : result.expected) {
       if (one.kept.value_or(true)) continue;
-      out.push_back(fmt::format("{}: {} is {:.4g}, and must be from {:g} to {:g} ({})",
-                                result.life.name, name_of(one.expected.what), one.simulated,
-                                *one.expected.least, *one.expected.most, one.expected.why));
+      out.push_back(fmt::format("{}: {} is {:.4g}, and must be from {:g} to {:g} ({})", place,
+                                name_of(one.expected.what), one.simulated, *one.expected.least,
+                                *one.expected.most, one.expected.why));
     }
   }
   return out;

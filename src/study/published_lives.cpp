@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <array>
 #include <set>
 
 #include "spec/catalog.hpp"
@@ -14,25 +15,29 @@ constexpr double day = 86400;
 constexpr int gpus_of_node = 8;
 constexpr int measures = 3;
 
+struct TimeKey {
+  const char* key;
+  Seconds RecoveryTimes::* time;
+};
+constexpr std::array time_keys = {TimeKey{"detect", &RecoveryTimes::detect},
+                                  TimeKey{"localise", &RecoveryTimes::localise},
+                                  TimeKey{"replace", &RecoveryTimes::replace},
+                                  TimeKey{"init", &RecoveryTimes::init},
+                                  TimeKey{"load", &RecoveryTimes::load},
+                                  TimeKey{"blocking", &RecoveryTimes::blocking},
+                                  TimeKey{"background", &RecoveryTimes::background},
+                                  TimeKey{"regroup", &RecoveryTimes::regroup}};
+
 RecoveryTimes read_times(const spec::TomlTable& table, const RecoveryTimes& otherwise) {
   RecoveryTimes times = otherwise;
-  const auto read = [&](const char* key, Seconds& to) {
-    if (const auto found = table.quantity_if<Seconds>(key)) to = *found;
-  };
-  read("detect", times.detect);
-  read("localise", times.localise);
-  read("replace", times.replace);
-  read("init", times.init);
-  read("load", times.load);
-  read("blocking", times.blocking);
-  read("background", times.background);
-  read("regroup", times.regroup);
+  for (const auto& [key, time] : time_keys) {
+    if (const auto found = table.quantity_if<Seconds>(key)) times.*time = *found;
+  }
   return times;
 }
 
 RecoveryTimes read_all_times(const spec::TomlTable& table) {
-  for (const char* key :
-       {"detect", "localise", "replace", "init", "load", "blocking", "background", "regroup"}) {
+  for (const auto& [key, time] : time_keys) {
     if (!table.has(key)) table.mistake(key, "is missing: it holds for all cases");
   }
   return read_times(table, {});
@@ -51,7 +56,7 @@ PublishedFailures read_failures(const spec::TomlTable& table, const PublishedLif
   out.name = table.text("name");
   constexpr std::array effects = {life::Effect::lost, life::Effect::crash, life::Effect::hang};
   const int effect = table.choice("effect", {"lost", "crash", "hang"}, -1);
-  if (effect >= 0) out.effect = effects[static_cast<std::size_t>(effect)];
+  out.effect = effects[static_cast<std::size_t>(effect)];
   out.planned = table.boolean_or("planned", false);
   const int ways = (table.has("count") ? 1 : 0) + (table.has("per_1000_node_days") ? 1 : 0) +
                    (table.has("each") ? 1 : 0);
@@ -91,8 +96,7 @@ Expectation read_expectation(const spec::TomlTable& table) {
   Expectation out;
   std::vector<std::string> names;
   for (int i = 0; i < measures; ++i) names.emplace_back(name_of(static_cast<Measure>(i)));
-  const int what = table.choice("what", names, -1);
-  if (what >= 0) out.what = static_cast<Measure>(what);
+  out.what = static_cast<Measure>(table.choice("what", names, -1));
   out.published = table.text("published");
   if (table.has("least") != table.has("most")) {
     table.mistake("what", "has one of least and most without the other");

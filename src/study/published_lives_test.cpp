@@ -152,6 +152,16 @@ TEST(PublishedLives, bounds_are_kept_but_for_those_that_say_why_not) {
   EXPECT_THAT(broken(validation), SizeIs(3));
 }
 
+// The case of `small` has its name in line 16.
+TEST(PublishedLives, a_broken_bound_has_its_place) {
+  PublishedLives lives = *parse_published_lives(small);
+  lives.cases[0].expected[0].most = lives.cases[0].expected[0].least = 0.01;
+  ThreadPool pool;
+  EXPECT_THAT(
+      broken(validate_lives(lives, {.seed = 1, .replicas = 4}, pool)),
+      ElementsAre(testing::StartsWith("catalog/published/lives.toml:16: small: effective")));
+}
+
 // Each bound that is kept can break: three times as many failures break every one.
 TEST(PublishedLives, three_times_the_failures_break_each_bound_that_is_kept) {
   PublishedLives lives = published();

@@ -5,7 +5,7 @@
 #include <functional>
 
 #include "base/check.hpp"
-#include "study/quantile.hpp"
+#include "base/quantile.hpp"
 
 namespace celere::study {
 namespace {
