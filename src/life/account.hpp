@@ -39,6 +39,7 @@ struct CauseCount {
 struct StoryEvent {
   Nanoseconds at = 0;
   std::string text = {};
+  bool failure = false;  // something strikes, spares as well
 };
 
 // What the training did for a while, where the story is asked for. One without a part trains: its

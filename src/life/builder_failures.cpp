@@ -100,6 +100,71 @@ Status write_slowdowns(Scene& scene, const spec::FailureSet& set) {
   return Done{};
 }
 
+// ---- all facts that the scene has ----
+
+// Each with what people call it, and where it stands in any inputs. A node's rate of failures is
+// left out: the plan names it, and what it stands on, already.
+template <typename Visit>
+void for_each_fact(const FailureInputs& inputs, const Visit& visit) {
+  using Facts = spec::FailureFacts;
+  using Set = spec::FailureSet;
+  using Cause = spec::FailureCause;
+  const auto of_cluster = [&](std::string name, auto fact) {
+    visit(std::move(name), [fact](auto& of) -> auto& { return of.facts.*fact; });
+  };
+  const auto of_set = [&](std::string name, auto fact) {
+    visit(std::move(name), [fact](auto& of) -> auto& { return of.facts.set.*fact; });
+  };
+  const spec::FailureFacts& facts = inputs.facts;
+  if (facts.early_factor.known() && facts.early_time.known()) {
+    of_cluster("failures of young nodes, factor", &Facts::early_factor);
+    of_cluster("failures of young nodes, for", &Facts::early_time);
+  }
+  of_cluster("detection", &Facts::detect);
+  visit("replacing a node", [](auto& of) -> auto& { return replace_fact(of); });
+  of_cluster("restart", &Facts::restart);
+  of_set("repair of a node", &Set::repair);
+  if (inputs.delivered) {
+    of_cluster("nodes that come broken", &Facts::bad_at_delivery);
+    of_set("repair of a node that came broken", &Set::repair_at_delivery);
+    if (!inputs.late_known) of_set("deliveries are late by", &Set::late);
+  }
+  of_set("failures of spares, share", &Set::idle_share);
+  of_set("nodes that are lemons", &Set::lemon_nodes);
+  of_set("failures of lemons, share", &Set::lemon_failures);
+  of_set("wrong diagnoses, share", &Set::misdiagnosed);
+  of_set("after a wrong diagnosis, again in", &Set::misdiagnosed_again);
+  of_set("flaps of a node's links", &Set::flaps);
+  of_set("a flap stalls", &Set::flap_stall);
+  of_set("stopping", &Set::stop);
+  of_set("warming up", &Set::warm_up);
+  of_set("finding another layout", &Set::plan);
+  of_set("change to another layout", &Set::change);
+  for (std::size_t i = 0; i < facts.set.causes.size(); ++i) {
+    const std::string& name = facts.set.causes[i].name;
+    const auto of_cause = [&](const char* what, auto fact) {
+      if (!(facts.set.causes[i].*fact)) return;
+      visit(name + what, [i, fact](auto& of) -> auto& { return *(of.facts.set.causes[i].*fact); });
+    };
+    of_cause(", share", &Cause::weight);
+    for (const auto rate : {&Cause::per_node, &Cause::per_group, &Cause::per_training}) {
+      of_cause(", rate", rate);
+    }
+    of_cause(", nodes that fall together", &Cause::group);
+    of_cause(", shape of its hazard", &Cause::weibull);
+    of_cause(", span of its hazard", &Cause::span);
+    of_cause(", detection", &Cause::detect);
+    of_cause(", repair", &Cause::repair);
+    of_cause(", factor", &Cause::factor);
+    of_cause(", lasts", &Cause::lasts);
+    of_cause(", notice", &Cause::notice);
+  }
+  for (std::size_t i = 0; i < facts.set.slowdowns.size(); ++i) {
+    visit(facts.set.slowdowns[i].name + ", factor",
+          [i](auto& of) -> auto& { return of.facts.set.slowdowns[i].factor; });
+  }
+}
+
 // ---- knobs ----
 
 std::string written(double number) { return fmt::format("{:.4g}", number); }
@@ -126,7 +191,7 @@ class Knobs {
   template <typename Find>
   void add(std::string name, const Find& find) {
     FailureInputs inputs = inputs_;
-    const auto& fact = *find(inputs);
+    const auto& fact = find(inputs);
     if (!fact.known() || !(fact.low < fact.high)) return;
     Knob knob{.name = std::move(name),
               .low = written(fact.low),
@@ -139,56 +204,17 @@ class Knobs {
               .grade = spec::name_of(fact.grade)};
     knob.put = [inputs, find](Scene& scene, double value) {
       FailureInputs other = inputs;
-      set_base(*find(other)->value, value);
+      set_base(*find(other).value, value);
       CHECK(write_failures(scene, other).ok());
     };
     knobs_.push_back(std::move(knob));
   }
-  template <typename T>
-  void add(std::string name, spec::Fact<T> spec::FailureFacts::* fact) {
-    add(std::move(name), [fact](FailureInputs& inputs) { return &(inputs.facts.*fact); });
-  }
-  template <typename T>
-  void add(std::string name, spec::Fact<T> spec::FailureSet::* fact) {
-    add(std::move(name), [fact](FailureInputs& inputs) { return &(inputs.facts.set.*fact); });
-  }
-  template <typename T>
-  void add(std::string name, std::size_t cause,
-           std::optional<spec::Fact<T>> spec::FailureCause::* fact) {
-    if (!(inputs_.facts.set.causes[cause].*fact)) return;
-    add(std::move(name),
-        [cause, fact](FailureInputs& inputs) { return &*(inputs.facts.set.causes[cause].*fact); });
-  }
-
   std::vector<Knob> take() { return std::move(knobs_); }
 
  private:
   const FailureInputs& inputs_;
   std::vector<Knob> knobs_;
 };
-
-void add_causes(Knobs& knobs, const std::vector<spec::FailureCause>& causes) {
-  using Cause = spec::FailureCause;
-  for (std::size_t i = 0; i < causes.size(); ++i) {
-    const std::string& name = causes[i].name;
-    knobs.add(name + ", share", i, &Cause::weight);
-    for (const auto rate : {&Cause::per_node, &Cause::per_group, &Cause::per_training}) {
-      knobs.add(name + ", rate", i, rate);
-    }
-    knobs.add(name + ", nodes that fall together", i, &Cause::group);
-    knobs.add(name + ", shape of its hazard", i, &Cause::weibull);
-    knobs.add(name + ", detection", i, &Cause::detect);
-    knobs.add(name + ", repair", i, &Cause::repair);
-    knobs.add(name + ", factor", i, &Cause::factor);
-    knobs.add(name + ", lasts", i, &Cause::lasts);
-    knobs.add(name + ", notice", i, &Cause::notice);
-  }
-}
-
-template <typename T>
-void name_assumption(std::set<std::string>& out, const spec::Fact<T>& fact) {
-  if (fact.grade == spec::Grade::assumption) out.insert(fact.source);
-}
 
 }  // namespace
 
@@ -206,61 +232,20 @@ Status write_failures(Scene& scene, const FailureInputs& inputs) {
 }
 
 std::vector<Knob> failure_knobs(const FailureInputs& inputs) {
-  using Facts = spec::FailureFacts;
-  using Set = spec::FailureSet;
   Knobs knobs(inputs);
-  knobs.add("failures of a node", &Facts::per_node);
-  knobs.add("failures of young nodes, factor", &Facts::early_factor);
-  knobs.add("detection", &Facts::detect);
-  knobs.add("replacing a node", [](FailureInputs& of) { return &replace_fact(of); });
-  knobs.add("restart", &Facts::restart);
-  knobs.add("repair of a node", &Set::repair);
-  if (inputs.delivered) {
-    knobs.add("nodes that come broken", &Facts::bad_at_delivery);
-    knobs.add("repair of a node that came broken", &Set::repair_at_delivery);
-    if (!inputs.late_known) knobs.add("deliveries are late by", &Set::late);
-  }
-  knobs.add("failures of spares, share", &Set::idle_share);
-  knobs.add("nodes that are lemons", &Set::lemon_nodes);
-  knobs.add("failures of lemons, share", &Set::lemon_failures);
-  knobs.add("wrong diagnoses, share", &Set::misdiagnosed);
-  knobs.add("after a wrong diagnosis, again in", &Set::misdiagnosed_again);
-  knobs.add("flaps of a node's links", &Set::flaps);
-  knobs.add("a flap stalls", &Set::flap_stall);
-  knobs.add("stopping", &Set::stop);
-  knobs.add("warming up", &Set::warm_up);
-  knobs.add("finding another layout", &Set::plan);
-  knobs.add("change to another layout", &Set::change);
-  add_causes(knobs, inputs.facts.set.causes);
-  for (std::size_t i = 0; i < inputs.facts.set.slowdowns.size(); ++i) {
-    knobs.add(inputs.facts.set.slowdowns[i].name + ", factor",
-              [i](FailureInputs& of) { return &of.facts.set.slowdowns[i].factor; });
-  }
+  const auto add = [&](std::string name, const auto& find) { knobs.add(std::move(name), find); };
+  add("failures of a node", [](auto& of) -> auto& { return of.facts.per_node; });
+  for_each_fact(inputs, add);
   return knobs.take();
 }
 
 std::vector<std::string> failure_assumptions(const FailureInputs& inputs) {
   const spec::FailureSet& set = inputs.facts.set;
   std::set<std::string> sources;
-  for (const auto fact : {&spec::FailureSet::repair, &spec::FailureSet::misdiagnosed_again,
-                          &spec::FailureSet::flap_stall, &spec::FailureSet::plan,
-                          &spec::FailureSet::change, &spec::FailureSet::stop}) {
-    name_assumption(sources, set.*fact);
-  }
-  for (const auto fact : {&spec::FailureSet::idle_share, &spec::FailureSet::lemon_failures,
-                          &spec::FailureSet::misdiagnosed}) {
-    name_assumption(sources, set.*fact);
-  }
-  name_assumption(sources, set.flaps);
-  if (inputs.delivered) {
-    name_assumption(sources, set.repair_at_delivery);
-    if (!inputs.late_known) name_assumption(sources, set.late);
-  }
-  for (const spec::FailureCause& cause : set.causes) {
-    for (const auto rate : {&cause.per_node, &cause.per_group, &cause.per_training}) {
-      if (*rate) name_assumption(sources, **rate);
-    }
-  }
+  for_each_fact(inputs, [&](const std::string&, const auto& find) {
+    const auto& fact = find(inputs);
+    if (fact.known() && fact.grade == spec::Grade::assumption) sources.insert(fact.source);
+  });
   std::vector<std::string> out = {
       fmt::format("causes share the rate of clusters/{}.toml as failures/{}.toml has it: {}",
                   inputs.cluster, set.name, set.title)};

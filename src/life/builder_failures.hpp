@@ -37,7 +37,7 @@ Status write_failures(Scene& scene, const FailureInputs& inputs);
 // Each puts its number into the scene as write_failures wrote it.
 std::vector<Knob> failure_knobs(const FailureInputs& inputs);
 
-// What of it nobody published, a line each.
+// What of it nobody published, a line each; but of the rate of a node, which the plan names.
 std::vector<std::string> failure_assumptions(const FailureInputs& inputs);
 
 }  // namespace celere::life

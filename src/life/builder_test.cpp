@@ -25,9 +25,11 @@ std::unique_ptr<plan::Plan> planned(const std::string& file, const char* layout)
   return planned_text(*local_files()->read(file), file, layout);
 }
 
-// GPT-3 on 4,096 rented H100s, 8 a node. `more`: tables behind its [recovery].
-std::unique_ptr<plan::Plan> planned_gpt3(const char* layout, const std::string& more = "") {
-  const std::string text = R"([run]
+// GPT-3 on 4,096 rented H100s, 8 a node. `more`: tables behind its [recovery]; `train`: lines of
+// its [train].
+std::unique_ptr<plan::Plan> planned_gpt3(const char* layout, const std::string& more = "",
+                                         const std::string& train = "") {
+  const std::string head = R"([run]
 name = "test"
 goal = "time"
 [model]
@@ -38,13 +40,14 @@ sequence = 2048
 batch = "4032 sequences"
 precision = "bf16"
 optimizer = "adamw"
-[cluster]
+)";
+  const std::string rest = R"([cluster]
 use = "oracle-24k-hopper"
 gpus = 4096
 [recovery]
 on_lost_replica = "continue"
 )";
-  return planned_text(text + more, "test.toml", layout);
+  return planned_text(head + train + rest + more, "test.toml", layout);
 }
 constexpr const char* plain_layout = "tp=8,pp=8,cp=1,micro_batch=1,zero_stage=1,dp=32";
 
@@ -216,24 +219,8 @@ TEST(Builder, loading_is_by_bytes) {
 // 512 sequences on 32 replicas are 16 micro-batches through 8 stages, a step's 4,032 are 126: (16 +
 // 7) / (126 + 7) of its forward pass, a third of it.
 TEST(Builder, evaluations_cost_their_forward_pass) {
-  const auto run = [](const std::string& train) {
-    std::string text = R"([run]
-name = "test"
-[model]
-use = "gpt3-175b"
-[train]
-tokens = "300 G tokens"
-sequence = 2048
-batch = "4032 sequences"
-precision = "bf16"
-VALIDATION
-[cluster]
-use = "oracle-24k-hopper"
-gpus = 4096
-)";
-    return planned_text(text.replace(text.find("VALIDATION"), 10, train), "x.toml", plain_layout);
-  };
-  const auto plan = run("validate_every = \"1000 steps\"\nvalidation = \"512 sequences\"");
+  const auto plan = planned_gpt3(
+      plain_layout, "", "validate_every = \"1000 steps\"\nvalidation = \"512 sequences\"\n");
   ASSERT_FALSE(plan->answer.best.empty());
   const Pauses pauses = scene_of(*plan)->scene.evaluation;
   const double step = plan->answer.best.front().step.time.in_base();
@@ -317,6 +304,33 @@ TEST(Builder, each_knob_turns_its_number) {
                                             "deliveries are late by", "step time", "tokens",
                                             "power feed, rate", "heat of the day, factor"}));
   EXPECT_EQ(std::ranges::count(names, "tokens"), 1);
+}
+
+// Each number of grade assumption that the scene takes from the cluster and its set, as TOML has
+// them, its source once: those of a knob, and the early time, which has no interval. (The plan says
+// how often a node fails.) A node that is replaced by a warm spare is no cold one.
+TEST(Builder, all_assumptions_are_named_once) {
+  const auto plan = planned_gpt3(plain_layout);
+  ASSERT_FALSE(plan->answer.best.empty());
+  const Built built = *scene_of(*plan);
+  const auto times = [&](const std::string& text) {
+    return std::ranges::count_if(
+        built.assumptions, [&](const std::string& line) { return line.find(text) != line.npos; });
+  };
+  for (const Knob& knob : built.knobs) {
+    if (knob.grade != "assumption") continue;
+    EXPECT_EQ(times(knob.source), 1) << knob.name;
+  }
+  EXPECT_EQ(times("burn-in, 1 to 3 times as many failures"), 1);
+  EXPECT_EQ(times("agents see a dead process in 30 s"), 1);
+  EXPECT_EQ(times("a warm spare takes 1 to 5 minutes"), 1);
+  EXPECT_EQ(times("30 s to initialize tuned communicators"), 1);
+  EXPECT_EQ(times("lazy connections and caches may cost more"), 1);
+  EXPECT_EQ(times("maintenance is announced and takes about an hour"), 1);
+  EXPECT_EQ(times("8 nodes, as 64 GPUs a rack"), 1);
+  EXPECT_EQ(times("goes back to its maker"), 0) << "nothing is delivered";
+  EXPECT_EQ(times("3 to 10 % of nodes without burn-in"), 0);
+  EXPECT_EQ(times("takes over within seconds"), 0) << "spares are not hot";
 }
 
 }  // namespace

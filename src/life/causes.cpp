@@ -1,34 +1,7 @@
 #include "life/causes.hpp"
 
-#include <cmath>
-
-#include "base/check.hpp"
-#include "spec/catalog.hpp"
-
 namespace celere::life {
 namespace {
-
-Effect effect_of(spec::FailureEffect effect) {
-  switch (effect) {
-    case spec::FailureEffect::crash:
-      return Effect::crash;
-    case spec::FailureEffect::lost:
-      return Effect::lost;
-    case spec::FailureEffect::hang:
-      return Effect::hang;
-    case spec::FailureEffect::slow:
-      return Effect::slow;
-    case spec::FailureEffect::silent:
-      return Effect::silent;
-    case spec::FailureEffect::nan:
-      return Effect::nan;
-    case spec::FailureEffect::spike:
-      return Effect::spike;
-    case spec::FailureEffect::preempt:
-      return Effect::preempt;
-  }
-  CHECK(false);
-}
 
 // Leaves `to` as it is where the fact is absent.
 template <typename T, typename To>
@@ -64,7 +37,7 @@ Result<std::vector<Cause>> causes_of(const spec::FailureSet& set, PerSecond rate
   }
   std::vector<Cause> out;
   for (const spec::FailureCause& of : set.causes) {
-    Cause cause{.name = of.name, .effect = effect_of(of.effect)};
+    Cause cause{.name = of.name, .effect = of.effect};
     cause.detect = times.detect;
     cause.localise = times.localise;
     cause.repair = times.repair;
@@ -81,15 +54,6 @@ Result<std::vector<Cause>> causes_of(const spec::FailureSet& set, PerSecond rate
     out.push_back(cause);
   }
   return out;
-}
-
-std::vector<Cause> llama3_causes(PerSecond rate, const CauseTimes& times) {
-  auto set = spec::parse_failure_set(spec::embedded_text("failures/default.toml"), "default");
-  CHECK(set.ok());
-  std::erase_if(set->causes, [](const spec::FailureCause& cause) { return !cause.weight; });
-  auto causes = causes_of(*set, rate, 1, times);
-  CHECK(causes.ok());
-  return *std::move(causes);
 }
 
 }  // namespace celere::life

@@ -25,7 +25,4 @@ struct CauseTimes {
 Result<std::vector<Cause>> causes_of(const spec::FailureSet& set, PerSecond rate, int nodes,
                                      const CauseTimes& times);
 
-// Those of Llama 3 alone, as the default set has them: together `rate` a node.
-std::vector<Cause> llama3_causes(PerSecond rate, const CauseTimes& times);
-
 }  // namespace celere::life

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "life/failures.hpp"
+#include "life/test_scenes.hpp"
 #include "spec/catalog.hpp"
 
 namespace celere::life {

@@ -81,7 +81,7 @@ std::vector<FailureSource> failure_sources(const Scene& scene, Nanoseconds late)
     int before = 0;
     for (const Tranche& tranche : scene.tranches) {
       if (tranche.nodes == before) continue;
-      const Nanoseconds born = tranche.at > Seconds{} ? nanoseconds(tranche.at) + late : 0;
+      const Nanoseconds born = there_at(tranche, late);
       out.emplace_back(scene, before, tranche.nodes - before, born, causes);
       before = tranche.nodes;
     }

@@ -1,8 +1,6 @@
 #include "life/forecast.hpp"
 
 #include <algorithm>
-
-#include <algorithm>
 #include <atomic>
 
 #include "base/check.hpp"
@@ -70,9 +68,18 @@ Forecast forecast_of(Built built, const ForecastOptions& options, ThreadPool& th
   out.told_world = drawn_world(uncertain, options.seed, told);
   out.told = live(told, true);
   const int compared = std::min(options.replicas, compared_max);
-  if (options.tune) out.tuning = tuned(scene, options.seed, compared, threads);
+  const double shifts_begin = options.tune && options.shift ? 0.75 : share;
+  if (options.tune) {
+    const double tuning_ends = options.shift ? shifts_begin : 1;
+    out.tuning = tuned(scene, options.seed, compared, threads, [&](double done) {
+      if (progress) progress(share + (tuning_ends - share) * done);
+    });
+  }
   if (options.shift) {
-    out.shifts = shifts_of(scene, out.built.knobs, options.seed, compared, threads);
+    out.shifts =
+        shifts_of(scene, out.built.knobs, options.seed, compared, threads, [&](double done) {
+          if (progress) progress(shifts_begin + (1 - shifts_begin) * done);
+        });
   }
   return out;
 }

@@ -98,5 +98,26 @@ TEST(Forecast, spreads_more_where_less_is_certain) {
   EXPECT_LT(spread(), uncertain);
 }
 
+// Lives, then intervals and spares, then knobs: it goes on all the time, and ends at 1.
+TEST(Forecast, says_how_far_it_is) {
+  Built built = busy();
+  for (const char* name : {"stopping", "stopping again"}) {
+    Knob knob{.name = name, .at_low = 1, .at_is = 5, .at_high = 20};
+    knob.put = [](Scene& scene, double value) { scene.times.stop = Seconds::of(value); };
+    built.knobs.push_back(knob);
+  }
+  ThreadPool one(1);
+  for (const auto& [tune, shift] : {std::pair(true, true), {true, false}, {false, true}}) {
+    std::vector<double> said = {0};
+    forecast_of(built, {.replicas = 12, .tune = tune, .shift = shift}, one,
+                [&](double share) { said.push_back(share); });
+    for (std::size_t i = 1; i < said.size(); ++i) {
+      EXPECT_GE(said[i], said[i - 1]);
+      EXPECT_LE(said[i], said[i - 1] + 0.25) << "from " << said[i - 1];
+    }
+    EXPECT_EQ(said.back(), 1) << tune << shift;
+  }
+}
+
 }  // namespace
 }  // namespace celere::life

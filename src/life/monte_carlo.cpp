@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "base/check.hpp"
+#include "base/quantile.hpp"
 
 namespace celere::life {
 
@@ -20,12 +21,7 @@ std::vector<Life> live_many(const Scene& scene, const MonteCarlo& options, Threa
 Quantiles quantiles_of(std::vector<double> values) {
   CHECK(!values.empty());
   std::ranges::sort(values);
-  const auto at = [&](double share) {
-    const double place = share * static_cast<double>(values.size() - 1);
-    const auto below = static_cast<std::size_t>(place);
-    const std::size_t above = std::min(below + 1, values.size() - 1);
-    return values[below] + (place - static_cast<double>(below)) * (values[above] - values[below]);
-  };
+  const auto at = [&](double share) { return quantile_of_sorted(values, share); };
   Quantiles out{.p5 = at(0.05), .p50 = at(0.5), .p95 = at(0.95)};
   const auto count = static_cast<double>(values.size());
   out.mean = std::accumulate(values.begin(), values.end(), 0.0) / count;

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <numeric>
 #include <span>
 #include <string>
 #include <vector>
@@ -48,6 +49,10 @@ struct Summary {
   Quantiles joules = {};
   std::array<Seconds, part_count> account{};
   std::vector<CauseMean> causes = {};  // by hours lost, the most first; ties by name
+
+  Seconds whole() const {  // of the account
+    return std::accumulate(account.begin(), account.end(), Seconds{});
+  }
 };
 Summary summary_of(const Scene& scene, std::span<const Life> lives);
 

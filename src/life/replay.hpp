@@ -14,12 +14,12 @@ struct Replayed {
   LifeReplay life;
 };
 
-// The machine's times are measured in `times_from`, logs of other trainings on it; where there are
-// none, in this one. Errors: those of its parts; not_found, io.
-Result<Replayed> replay(const Files& files, const wire::RunDirectory& directory,
-                        const std::vector<wire::RunDirectory>& times_from = {});
+// On the times of the machine that are measured in its own log. Errors: those of its parts;
+// not_found, io.
+Result<Replayed> replay(const Files& files, const wire::RunDirectory& directory);
 
-// Longer than real by this share (0.1), or shorter (-0.1): a number an interruption.
-std::vector<double> errors_of(const LifeReplay& life);
+// The life alone, on those that are measured in the logs of others on that machine.
+Result<LifeReplay> replay_life(const Files& files, const wire::RunDirectory& directory,
+                               const std::vector<wire::RunDirectory>& times_from);
 
 }  // namespace celere::life

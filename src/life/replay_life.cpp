@@ -96,14 +96,17 @@ bool same_order(const Deed& one, const Deed& other) {
 
 // ---- the scene ----
 
+// Rows count where replicas can be lost alone.
 Layout layout_of(const policy::Shape& shape, Seconds step) {
   Layout out{.nodes = shape.slots, .replicas = shape.replicas, .step = step};
   const std::vector<int>& replicas = shape.replica_of_slot;
+  out.replicas_whole = shape.replicas_whole && !replicas.empty() &&
+                       shape.slots % shape.replicas == 0 &&
+                       std::ranges::find(replicas, -1) == replicas.end();
+  if (!out.replicas_whole) return out;
   const auto first_row =
       std::ranges::find_if(replicas, [&](int replica) { return replica != replicas.front(); });
   out.row = static_cast<int>(first_row - replicas.begin());
-  out.replicas_whole = shape.replicas_whole && out.row > 0 && shape.slots % shape.replicas == 0 &&
-                       std::ranges::find(replicas, -1) == replicas.end();
   return out;
 }
 
@@ -293,7 +296,10 @@ class Again {
       scene_.slowdowns.push_back({.at = seconds(at), .lasts = *struck.stall, .stops = true});
       return;
     }
-    if (!struck.cause || !fault.node) return out_.not_simulated.push_back(struck.why_not);
+    if (!struck.cause) return out_.not_simulated.push_back(struck.why_not);
+    if (!fault.node) {
+      return out_.not_simulated.push_back(fault.kind + ": the log does not say of which node");
+    }
     scene_.given.push_back(
         {.at = seconds(at), .cause = static_cast<int>(scene_.causes.size()), .node = *fault.node});
     scene_.causes.push_back(*std::move(struck.cause));

@@ -17,9 +17,10 @@ constexpr Nanoseconds ms = 1'000'000;
 // stopping 20 ms, and a checkpoint, of every 20th step, 25 ms until it is committed.
 class Machine {
  public:
-  Machine(int nodes, policy::Settings settings) : recovery_(settings, shape()) {
+  Machine(int nodes, policy::Settings settings, const policy::Shape& of = shape())
+      : recovery_(settings, of) {
     write("supervisor_started", {{"nodes", std::int64_t{nodes}}});
-    write("recovery_begins", policy::begins_fields({settings, shape(), {}}));
+    write("recovery_begins", policy::begins_fields({settings, of, {}}));
     for (int node = 0; node < nodes; ++node) tell(policy::NodeJoined{node});
     decide(recovery_.begin({at_}));
     write("told", policy::told_fields({{at_}, {}}));
@@ -53,6 +54,13 @@ class Machine {
   void killed(int node) {
     tell(policy::WorkerExited{
         .generation = recovery_.generation(), .node = node, .rank = node, .code = {}, .signal = 9});
+  }
+  // Known 30 ms later; all begin again at once.
+  void loses_worker(int node) {
+    fault("kill_worker", node);
+    after(30 * ms);
+    killed(node);
+    begins_again();
   }
   void ended() {
     saved_.clear();
@@ -115,16 +123,26 @@ std::vector<std::string> words(const std::vector<Deed>& deeds) {
   return out;
 }
 
+// Both replicas on one node, as two ranks of one machine are: none can be lost alone.
+TEST(ReplayLife, one_node_may_hold_all_replicas) {
+  Machine machine(1, {}, {.slots = 1, .replicas = 2, .replica_of_slot = {-1}});
+  machine.train(50);
+  machine.loses_worker(0);
+  machine.train(100);
+  machine.finish();
+  const LifeReplay life = replayed(machine);
+  EXPECT_FALSE(life.parted);
+  EXPECT_THAT(words(life.simulated), ElementsAre("start first (node 0) from step 0", "stop",
+                                                 "start in place from step 40", "finish"));
+}
+
 // Struck behind step 50, known 30 ms later; back to step 40: 30 + 20 + 400 ms to step 41, and 100
 // ms to step 51. The whole: 300 ms to step 1, 99 steps of 10 ms, and what was lost: 550 ms less the
 // one step that would have been done.
 TEST(ReplayLife, a_killed_worker_costs_what_was_measured) {
   Machine machine(2, {});
   machine.train(50);
-  machine.fault("kill_worker", 1);
-  machine.after(30 * ms);
-  machine.killed(1);
-  machine.begins_again();
+  machine.loses_worker(1);
   machine.train(100);
   machine.finish();
   const LifeReplay life = replayed(machine);
@@ -154,10 +172,7 @@ TEST(ReplayLife, nodes_are_lost_and_come_back) {
   settings.node_patience = Seconds::of(20);
   Machine machine(3, settings);
   machine.train(30);
-  machine.fault("kill_worker", 0);
-  machine.after(30 * ms);
-  machine.killed(0);
-  machine.begins_again();
+  machine.loses_worker(0);
   machine.train(50);
   machine.fault("lose_node", 1, {{"for_s", 9.0}});
   machine.after(60 * ms);
@@ -208,10 +223,7 @@ TEST(ReplayLife, says_where_a_life_parts) {
 TEST(ReplayLife, is_compared_as_far_as_it_can_be) {
   Machine machine(2, {});
   machine.train(30);
-  machine.fault("kill_worker", 1);
-  machine.after(30 * ms);
-  machine.killed(1);
-  machine.begins_again();
+  machine.loses_worker(1);
   machine.train(50);
   machine.fault("flip_bit", 1);
   machine.train(60);
@@ -225,6 +237,55 @@ TEST(ReplayLife, is_compared_as_far_as_it_can_be) {
   EXPECT_THAT(words(life.real), SizeIs(3));
   EXPECT_THAT(life.not_simulated, SizeIs(1));
   EXPECT_NEAR(life.real_time.in_base(), life.simulated_time.in_base(), 1e-9);
+}
+
+// The first start is on nodes 5 and 3, which are 0 and 1 from then on, whatever is told of them.
+TEST(RunLog, numbers_nodes_anew_wherever_they_are_named) {
+  std::vector<wire::Event> lines = {
+      {"", "recovery_begins", policy::begins_fields({{}, Machine::shape(), {}})},
+      {"", "told", policy::told_fields({{1}, {}})},
+      {"",
+       "decision",
+       {{"action", std::string("start")},
+        {"how", std::string("first")},
+        {"on_nodes", std::string("5,3")}}}};
+  const std::vector<policy::Event> events = {
+      policy::NodeJoined{3},
+      policy::NodeGone{3},
+      policy::NodeCleared{3},
+      policy::WorkerExited{.generation = 1, .node = 3, .code = {}, .signal = 9},
+      policy::Overdue{1, {5, 3}},
+      policy::Slow{1, 3, 1, 2.0},
+      policy::BadNumbers{1, policy::Sick::mismatch, 4, 3},
+      policy::Preemption{3, 1_s}};
+  for (const policy::Event& event : events) {
+    lines.push_back({"", "told", policy::told_fields({{2}, event})});
+  }
+  const auto log = read_run_log(lines);
+  ASSERT_TRUE(log.ok()) << log.error().text();
+  ASSERT_THAT(log->told, SizeIs(events.size()));
+  const auto at = [&](std::size_t i) -> const policy::Event& { return log->told[i].event; };
+  EXPECT_EQ(std::get<policy::NodeJoined>(at(0)).node, 1);
+  EXPECT_EQ(std::get<policy::NodeGone>(at(1)).node, 1);
+  EXPECT_EQ(std::get<policy::NodeCleared>(at(2)).node, 1);
+  EXPECT_EQ(std::get<policy::WorkerExited>(at(3)).node, 1);
+  EXPECT_THAT(std::get<policy::Overdue>(at(4)).absent, ElementsAre(0, 1));
+  EXPECT_EQ(std::get<policy::Slow>(at(5)).node, 1);
+  EXPECT_EQ(std::get<policy::BadNumbers>(at(6)).node, 1);
+  EXPECT_EQ(std::get<policy::Preemption>(at(7)).node, 1);
+}
+
+// A line of which the node was lost: why it does not strike is said all the same.
+TEST(ReplayLife, says_that_the_node_of_a_fault_is_not_known) {
+  Machine machine(2, {});
+  machine.train(50);
+  machine.fault("kill_worker", 1);
+  ASSERT_EQ(machine.lines.back().fields.back().first, "node");
+  machine.lines.back().fields.pop_back();
+  machine.train(100);
+  machine.finish();
+  EXPECT_THAT(replayed(machine).not_simulated,
+              ElementsAre("kill_worker: the log does not say of which node"));
 }
 
 }  // namespace

@@ -11,18 +11,6 @@ namespace {
 
 Error not_here(const std::string& what) { return {ErrorCode::unsupported, what, {}}; }
 
-std::vector<Node> nodes_in(const std::string& text) {
-  std::vector<Node> out;
-  for (const char *at = text.data(), *const end = at + text.size(); at < end;) {
-    Node node = 0;
-    const auto [next, problem] = std::from_chars(at, end, node);
-    if (problem != std::errc()) break;
-    out.push_back(node);
-    at = next + 1;
-  }
-  return out;
-}
-
 // "...; starts on the same nodes from step 40"
 std::optional<Step> step_at_end_of(const std::string& why) {
   const std::size_t space = why.rfind(' ');
@@ -83,7 +71,8 @@ class Reader {
     Deed deed{.action = text_of(line, "action")};
     if (deed.action == "note" || deed.action == "replan" || why == "said again by a new supervisor")
       return;
-    std::vector<Node> nodes = nodes_in(text_of(line, "on_nodes"));
+    const std::vector<std::int64_t> on_nodes = numbers_of(line, "on_nodes");
+    std::vector<Node> nodes(on_nodes.begin(), on_nodes.end());
     if (!began_) {
       if (deed.action != "start") return;
       began_ = wall_;
@@ -129,9 +118,13 @@ class Reader {
   void number_anew(policy::Event& event) {
     if (auto* it = std::get_if<policy::NodeJoined>(&event)) it->node = number(it->node);
     if (auto* it = std::get_if<policy::NodeGone>(&event)) it->node = number(it->node);
+    if (auto* it = std::get_if<policy::NodeCleared>(&event)) it->node = number(it->node);
     if (auto* it = std::get_if<policy::WorkerExited>(&event)) it->node = number(it->node);
     if (auto* it = std::get_if<policy::Preemption>(&event)) it->node = number(it->node);
     if (auto* it = std::get_if<policy::Slow>(&event)) it->node = number(it->node);
+    if (auto* it = std::get_if<policy::BadNumbers>(&event)) {
+      if (it->node) it->node = number(*it->node);
+    }
     if (auto* it = std::get_if<policy::Overdue>(&event)) {
       for (Node& node : it->absent) node = number(node);
     }

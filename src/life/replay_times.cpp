@@ -17,14 +17,14 @@ Seconds median(Samples samples) {
   return seconds(even ? (samples[middle - 1] + samples[middle]) / 2 : samples[middle]);
 }
 
-struct Done {
+struct DoneStep {
   Nanoseconds at = 0;
   int generation = 0;
   Step step = 0;
 };
 
-std::vector<Done> steps_of(const RunLog& log) {
-  std::vector<Done> out;
+std::vector<DoneStep> steps_of(const RunLog& log) {
+  std::vector<DoneStep> out;
   for (const LoggedEvent& one : log.told) {
     const auto* it = std::get_if<policy::Trained>(&one.event);
     if (it != nullptr) out.push_back({one.at, it->generation, it->step});
@@ -32,7 +32,7 @@ std::vector<Done> steps_of(const RunLog& log) {
   return out;
 }
 
-bool is_disturbed(const RunLog& log, const Done& from, const Done& to) {
+bool is_disturbed(const RunLog& log, const DoneStep& from, const DoneStep& to) {
   return std::ranges::any_of(log.faults, [&](const LoggedFault& fault) {
     if (fault.at >= from.at && fault.at <= to.at) return true;
     if (fault.kind != "slow" || fault.at > to.at) return false;
@@ -49,9 +49,9 @@ void TimesMeasured::add_steps(const RunLog& log) {
   for (const Deed& deed : log.deeds) {
     if (deed.replicas > 0) replicas[deed.generation] = deed.replicas;
   }
-  const std::vector<Done> steps = steps_of(log);
-  const Done* from = nullptr;
-  for (const Done& to : steps) {
+  const std::vector<DoneStep> steps = steps_of(log);
+  const DoneStep* from = nullptr;
+  for (const DoneStep& to : steps) {
     if (from == nullptr || from->generation != to.generation || to.step <= from->step) {
       from = &to;
       continue;
@@ -66,15 +66,18 @@ void TimesMeasured::add_steps(const RunLog& log) {
 
 namespace {
 
-// From each deed to the first event behind it that `ends` it; before the next deed of its kind.
+// From a deed to the first event at or behind it that `ends` it; nothing: none did.
 template <typename Ends>
-Samples until(const RunLog& log, const Deed& deed, const Ends& ends) {
+std::optional<Nanoseconds> until(const RunLog& log, const Deed& deed, const Ends& ends) {
   for (const LoggedEvent& one : log.told) {
-    if (one.at >= deed.at && ends(one.event)) return {one.at - deed.at};
+    if (one.at >= deed.at && ends(one.event)) return one.at - deed.at;
   }
-  return {};
+  return std::nullopt;
 }
 
+void append(Samples& to, const std::optional<Nanoseconds>& sample) {
+  if (sample) to.push_back(*sample);
+}
 void append(Samples& to, const Samples& from) { to.insert(to.end(), from.begin(), from.end()); }
 
 // How far apart most of them are: some are made by a wish, or again.
@@ -86,7 +89,7 @@ Samples apart(const std::vector<Step>& steps) {
   return out;
 }
 
-Step most(Samples samples) {
+Step middle_of(Samples samples) {
   if (samples.empty()) return 0;
   const auto middle = samples.begin() + std::ssize(samples) / 2;
   std::ranges::nth_element(samples, middle);
@@ -194,47 +197,55 @@ MachineTimes TimesMeasured::times() const {
   // One that joins is awaited longer; a life has one time for both.
   out.regroup = ready(regroups_.empty() ? joins_ : regroups_);
   out.commit = median(commits_);
-  out.save_every = most(saves_apart_);
-  out.check_every = most(checks_apart_);
+  out.save_every = middle_of(saves_apart_);
+  out.check_every = middle_of(checks_apart_);
   for (const auto& [kind, samples] : noticed_) out.noticed[kind] = median(samples);
   for (const auto& [kind, samples] : back_) out.back[kind] = median(samples);
   return out;
 }
 
-std::optional<Nanoseconds> told_of(const RunLog& log, const LoggedFault& fault) {
-  const auto is_it = [&](const policy::Event& event) {
-    if (const auto* it = std::get_if<policy::WorkerExited>(&event)) {
-      return fault.kind == "kill_worker" && !it->done && !it->stopped && it->node == fault.node;
-    }
-    if (const auto* it = std::get_if<policy::NodeGone>(&event)) {
-      return (fault.kind == "kill_agent" || fault.kind == "lose_node") && it->node == fault.node;
-    }
-    if (const auto* it = std::get_if<policy::BadNumbers>(&event)) {
-      return (fault.kind == "nan" && it->kind == policy::Sick::not_finite) ||
-             (fault.kind == "flip_bit" && it->kind != policy::Sick::spike);
-    }
-    if (const auto* it = std::get_if<policy::Slow>(&event)) {
-      return fault.kind == "slow" && it->node == fault.node;
-    }
-    if (const auto* it = std::get_if<policy::Preemption>(&event)) {
-      return fault.kind == "preempt" && it->node == fault.node;
-    }
-    return std::holds_alternative<policy::Overdue>(event) && fault.kind == "hang";
-  };
-  for (const LoggedEvent& one : log.told) {
-    if (one.at < fault.at) continue;
-    // Behind another fault of its kind it is not known whose it is.
-    const auto spoils = [](const LoggedFault& it) {
-      return it.kind == "nan" || it.kind == "flip_bit";
-    };
-    const bool another = std::ranges::any_of(log.faults, [&](const LoggedFault& other) {
-      const bool alike = other.kind == fault.kind || (spoils(other) && spoils(fault));
-      return alike && other.at > fault.at && other.at < one.at;
-    });
-    if (another) return std::nullopt;
-    if (is_it(one.event)) return one.at;
+namespace {
+
+bool tells_of(const policy::Event& event, const LoggedFault& fault) {
+  if (const auto* it = std::get_if<policy::WorkerExited>(&event)) {
+    return fault.kind == "kill_worker" && !it->done && !it->stopped && it->node == fault.node;
   }
-  return std::nullopt;
+  if (const auto* it = std::get_if<policy::NodeGone>(&event)) {
+    return (fault.kind == "kill_agent" || fault.kind == "lose_node") && it->node == fault.node;
+  }
+  if (const auto* it = std::get_if<policy::BadNumbers>(&event)) {
+    return (fault.kind == "nan" && it->kind == policy::Sick::not_finite) ||
+           (fault.kind == "flip_bit" && it->kind != policy::Sick::spike);
+  }
+  if (const auto* it = std::get_if<policy::Slow>(&event)) {
+    return fault.kind == "slow" && it->node == fault.node;
+  }
+  if (const auto* it = std::get_if<policy::Preemption>(&event)) {
+    return fault.kind == "preempt" && it->node == fault.node;
+  }
+  return std::holds_alternative<policy::Overdue>(event) && fault.kind == "hang";
+}
+
+// What recovery is told of one may be of the other.
+bool are_alike(const LoggedFault& one, const LoggedFault& other) {
+  const auto spoils = [](const LoggedFault& it) {
+    return it.kind == "nan" || it.kind == "flip_bit";
+  };
+  return one.kind == other.kind || (spoils(one) && spoils(other));
+}
+
+}  // namespace
+
+std::optional<Nanoseconds> told_of(const RunLog& log, const LoggedFault& fault) {
+  const auto told = std::ranges::find_if(log.told, [&](const LoggedEvent& one) {
+    return one.at >= fault.at && tells_of(one.event, fault);
+  });
+  if (told == log.told.end()) return std::nullopt;
+  // Behind another fault of its kind it is not known whose it is.
+  const bool another = std::ranges::any_of(log.faults, [&](const LoggedFault& other) {
+    return are_alike(other, fault) && other.at > fault.at && other.at < told->at;
+  });
+  return another ? std::nullopt : std::optional(told->at);
 }
 
 Step furthest(const RunLog& log, const Deed& deed) {

@@ -42,7 +42,7 @@ std::vector<Arrival> arrivals_of(const Scene& scene, Nanoseconds late) {
   };
   std::size_t power = 0;
   for (const Tranche& tranche : scene.tranches) {
-    const Nanoseconds there = tranche.at > Seconds{} ? nanoseconds(tranche.at) + late : 0;
+    const Nanoseconds there = there_at(tranche, late);
     for (; power < scene.powered.size(); ++power) {
       const Tranche& powered = scene.powered[power];
       add(std::max(there, nanoseconds(powered.at)), std::min(powered.nodes, tranche.nodes));

@@ -141,6 +141,11 @@ class Replica {
     if (options_.story)
       life_.story.push_back({now_, fmt::format(text, std::forward<Parts>(parts)...)});
   }
+  template <typename... Parts>
+  void say_failure(fmt::format_string<Parts...> text, Parts&&... parts) {
+    say(text, std::forward<Parts>(parts)...);
+    if (options_.story) life_.story.back().failure = true;
+  }
 
   // ---- replica.cpp: what happens ----
   void arrive(const Arrival& arrival);

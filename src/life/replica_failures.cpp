@@ -61,8 +61,8 @@ void Replica::strike_group(const Cause& cause, int index, Node node) {
   CauseCount& count = life_.causes[static_cast<std::size_t>(index)];
   ++(hit ? count.hits : count.idle_hits);
   const bool announced = cause.effect == Effect::preempt;
-  say("{}: {} nodes from node {} on {}{}", cause.name, outage.nodes.size(), first,
-      announced ? "will be taken away" : "fail", hit ? "" : ", which do not train");
+  say_failure("{}: {} nodes from node {} on {}{}", cause.name, outage.nodes.size(), first,
+              announced ? "will be taken away" : "fail", hit ? "" : ", which do not train");
   if (!announced) return fall(std::move(outage));
   for (const Node other : outage.nodes) {
     tell_in_order(policy::Preemption{other, cause.notice});
@@ -95,7 +95,7 @@ void Replica::report_later(Outage outage) {
 
 void Replica::strike_worker(const Cause& cause, int index, Node node) {
   ++life_.causes[static_cast<std::size_t>(index)].hits;
-  say("{}: on node {}", cause.name, node);
+  say_failure("{}: on node {}", cause.name, node);
   switch (cause.effect) {
     case Effect::silent:
       if (corrupt_since_ || job_ != Job::running) return;

@@ -59,6 +59,10 @@ bool is_share(double share) { return share >= 0 && share <= 1; }
 
 }  // namespace
 
+Nanoseconds there_at(const Tranche& tranche, Nanoseconds late) {
+  return tranche.at > Seconds{} ? nanoseconds(tranche.at) + late : 0;
+}
+
 Status checked(const Scene& scene) {
   if (scene.steps < 1) return bad_input("a training has at least one step");
   if (scene.layouts.empty()) return bad_input("a training has at least one layout");

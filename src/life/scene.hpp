@@ -30,6 +30,7 @@
 #include "base/result.hpp"
 #include "base/units.hpp"
 #include "policy/events.hpp"
+#include "spec/failure_set.hpp"
 
 namespace celere::life {
 
@@ -40,16 +41,7 @@ using policy::Step;
 Nanoseconds nanoseconds(Seconds time);  // the nearest
 Seconds seconds(Nanoseconds time);
 
-enum class Effect : std::uint8_t {
-  crash,    // a worker ends; its node is as good as before
-  lost,     // the node (or its whole group) is gone until it is repaired
-  hang,     // a worker stands still: it is noticed and found, and its node is as good as before
-  slow,     // a worker computes slower for a time, and all wait for it
-  silent,   // a worker computes wrongly: found by the next check, its node needs repair
-  nan,      // a loss or gradient is no number, once: the steps are done again
-  spike,    // the loss spikes and does not heal: back to before it, and its batch is skipped
-  preempt,  // the node (or its whole group) will be taken away after `notice`, and comes back
-};
+using Effect = spec::FailureEffect;
 
 struct Cause {
   std::string name = {};
@@ -118,6 +110,9 @@ struct Tranche {
   Seconds at = {};
   int nodes = 0;
 };
+
+// When it is there in a life in which deliveries after time 0 come so much later.
+Nanoseconds there_at(const Tranche& tranche, Nanoseconds late);
 
 struct Layout {
   int nodes = 0;

@@ -1,6 +1,7 @@
 #include "life/sensitivity.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 
 #include "base/check.hpp"
@@ -25,8 +26,8 @@ class Shifting {
     if (longest > 0) patience_ = std::min(patience_, 5 * longest);
   }
 
-  // What so many lives say of each: both ends of all at once.
-  void shift(std::span<Shift> shifts, int lives) const {
+  // What so many lives say of each: both ends of all at once. `lived` is told of so many more.
+  void shift(std::span<Shift> shifts, int lives, const std::function<void(int)>& lived) const {
     const double median = quantiles_of(times_of({as_is_.data(), count_of(lives)})).p50;
     threads_.for_each_index(2 * shifts.size(), [&](std::size_t i) {
       Shift& shift = shifts[i / 2];
@@ -34,6 +35,7 @@ class Shifting {
       const double value = i % 2 == 0 ? knob.at_low : knob.at_high;
       Seconds& to = i % 2 == 0 ? shift.low : shift.high;
       if (value != knob.at_is) to = Seconds::of(median_at(knob, value, lives) - median);
+      lived(lives);
     });
   }
 
@@ -75,16 +77,24 @@ double moved(const Shift& shift) {
 }  // namespace
 
 std::vector<Shift> shifts_of(const Scene& scene, const std::vector<Knob>& knobs, std::uint64_t seed,
-                             int replicas, ThreadPool& threads) {
+                             int replicas, ThreadPool& threads,
+                             const std::function<void(double)>& progress) {
   const Shifting shifting(scene, seed, replicas, threads);
   std::vector<Shift> out;
   for (const Knob& knob : knobs) out.push_back({.knob = knob});
-  shifting.shift(out, std::min(replicas, screened));
+  const int few = std::min(replicas, screened);
+  const std::ptrdiff_t closely = std::min(closer, std::ssize(out));
+  const auto all = static_cast<double>(2 * (std::ssize(out) * few + closely * replicas));
+  std::atomic<std::int64_t> so_far = 0;
+  const auto lived = [&](int lives) {
+    const std::int64_t now = so_far += lives;
+    if (progress) progress(static_cast<double>(now) / all);
+  };
+  shifting.shift(out, few, lived);
   std::ranges::stable_sort(out, std::ranges::greater{}, moved);
-  const auto first = out.begin() + std::min(closer, std::ssize(out));
-  shifting.shift({out.begin(), first}, replicas);
-  std::stable_sort(out.begin(), first,
-                   [](const Shift& one, const Shift& other) { return moved(one) > moved(other); });
+  const auto first = out.begin() + closely;
+  shifting.shift({out.begin(), first}, replicas, lived);
+  std::ranges::stable_sort(out.begin(), first, std::ranges::greater{}, moved);
   return out;
 }
 

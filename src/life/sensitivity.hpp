@@ -34,9 +34,10 @@ struct Shift {
 };
 
 // The dozen that move the end most come first, and among them the one that moves it most; ties in
-// the order of the knobs. REQUIRES: checked(scene), and of what each knob makes of it at its ends;
-// replicas >= 1.
+// the order of the knobs. `progress` is told the share that is done, by any thread. REQUIRES:
+// checked(scene), and of what each knob makes of it at its ends; replicas >= 1.
 std::vector<Shift> shifts_of(const Scene& scene, const std::vector<Knob>& knobs, std::uint64_t seed,
-                             int replicas, ThreadPool& threads);
+                             int replicas, ThreadPool& threads,
+                             const std::function<void(double)>& progress = {});
 
 }  // namespace celere::life

@@ -3,7 +3,10 @@
 
 #include <random>
 
+#include "base/check.hpp"
+#include "life/causes.hpp"
 #include "life/monte_carlo.hpp"
+#include "spec/catalog.hpp"
 
 namespace celere::life {
 
@@ -41,6 +44,28 @@ inline Scene small_scene() {
   scene.times.regroup = 15_s;
   scene.checkpoints = {.every = 100, .blocking = 3_s, .background = 5_s};
   return scene;
+}
+
+// Nothing but failures, repairs and saves takes time, and no number of them ends it.
+inline Scene bare_scene() {
+  Scene scene = small_scene();
+  scene.times = {};
+  scene.checkpoints = {.every = 1};
+  scene.recovery.retries = scene.recovery.restarts = scene.recovery.node_failures = 1'000'000'000;
+  scene.recovery.back_off = scene.recovery.back_off_max = 0_s;
+  scene.recovery.resizes = false;
+  for (Cause& cause : scene.causes) cause.detect = cause.localise = 0_s;
+  return scene;
+}
+
+// The causes of Llama 3 alone, as the default set has them: together `rate` a node.
+inline std::vector<Cause> llama3_causes(PerSecond rate, const CauseTimes& times) {
+  auto set = spec::parse_failure_set(spec::embedded_text("failures/default.toml"), "default");
+  CHECK(set.ok());
+  std::erase_if(set->causes, [](const spec::FailureCause& cause) { return !cause.weight; });
+  auto causes = causes_of(*set, rate, 1, times);
+  CHECK(causes.ok());
+  return *std::move(causes);
 }
 
 // What slows it down, interrupts it or leads it astray.

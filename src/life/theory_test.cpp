@@ -10,22 +10,11 @@
 namespace celere::life {
 namespace {
 
-Scene patient_scene() {
-  Scene scene = small_scene();
-  scene.times = {};
-  scene.checkpoints.background = 0_s;
-  scene.recovery.retries = scene.recovery.restarts = scene.recovery.node_failures = 1'000'000'000;
-  scene.recovery.back_off = scene.recovery.back_off_max = 0_s;
-  scene.recovery.resizes = false;
-  for (Cause& cause : scene.causes) cause.detect = cause.localise = 0_s;
-  return scene;
-}
-
 // Failures each 3,600 s, a restart of 180 s that may fail as well, a save of 12 s every 600 s.
 // Daly's complete expression is exact for this: the mean of 4,000 lives lies within 4 standard
 // errors, which are 0.3 %. (With failures 3 % rarer it would be off by 0.7 %.)
 TEST(Theory, exponential_failures_take_dalys_time) {
-  Scene scene = patient_scene();
+  Scene scene = bare_scene();
   scene.layouts.front().step = 2_s;
   scene.steps = 300 * 100;
   scene.checkpoints = {.every = 300, .blocking = 12_s};
@@ -63,7 +52,7 @@ NoMachine no_machine(const Scene& scene) {
 // for three servers at a load of a = 1000 / 1250:  (a^3 / 6) / (1 + a + a^2 / 2 + a^3 / 6) =
 // 0.0387.
 TEST(Theory, cold_spares_run_out_as_erlang_has_it) {
-  Scene scene = patient_scene();
+  Scene scene = bare_scene();
   scene.tranches = {{.at = 0_s, .nodes = 6}};
   scene.steps = 100000;
   scene.checkpoints = {.every = 1};
@@ -82,7 +71,7 @@ TEST(Theory, cold_spares_run_out_as_erlang_has_it) {
 // others, each of six nodes is away with p = repair / (repair + time to failure) = 1000 / 6000, on
 // its own; three or more of six are with the binomial's tail: 0.0623.
 TEST(Theory, hot_spares_run_out_as_the_repairman_queue_has_it) {
-  Scene scene = patient_scene();
+  Scene scene = bare_scene();
   scene.tranches = {{.at = 0_s, .nodes = 6}};
   scene.steps = 100000;
   scene.checkpoints = {.every = 1};

@@ -46,8 +46,14 @@ enum class Prefer : std::uint8_t { least, greatest };
 class Search {
  public:
   using SceneAt = std::function<Scene(std::int64_t)>;
-  Search(SceneAt scene_at, Prefer prefer, MonteCarlo lives, ThreadPool& threads)
-      : scene_at_(std::move(scene_at)), prefer_(prefer), lives_(lives), threads_(threads) {}
+  // `looked_at` is told which share of the most values there may be has been looked at.
+  Search(SceneAt scene_at, Prefer prefer, MonteCarlo lives, ThreadPool& threads,
+         std::function<void(double)> looked_at)
+      : scene_at_(std::move(scene_at)),
+        prefer_(prefer),
+        lives_(lives),
+        threads_(threads),
+        looked_at_(std::move(looked_at)) {}
 
   // The scene's own value: how long its slowest life takes bounds all others.
   void present(std::int64_t value) {
@@ -62,6 +68,7 @@ class Search {
     const auto at = std::ranges::lower_bound(lived_, value, {}, &Lived::value);
     if (at != lived_.end() && at->value == value) return;
     lived_.insert(at, live(value));
+    looked_at_(static_cast<double>(lived_.size()) / points_max);
   }
 
   std::int64_t least() const { return lived_.front().value; }
@@ -119,6 +126,7 @@ class Search {
   Prefer prefer_;
   MonteCarlo lives_;
   ThreadPool& threads_;
+  std::function<void(double)> looked_at_;
   std::vector<Lived> lived_;  // by value
   double patience_ = 0;       // 0: not known yet
   std::int64_t present_ = 0;
@@ -165,7 +173,8 @@ Scene with_spares(Scene scene, int spares) {
   return scene;
 }
 
-Tuning tuned(const Scene& scene, std::uint64_t seed, int replicas, ThreadPool& threads) {
+Tuning tuned(const Scene& scene, std::uint64_t seed, int replicas, ThreadPool& threads,
+             const std::function<void(double)>& progress) {
   const MonteCarlo lives{.seed = seed, .replicas = replicas};
   Tuning out;
   // Never to save but at the end is to save behind the last step.
@@ -176,7 +185,13 @@ Tuning tuned(const Scene& scene, std::uint64_t seed, int replicas, ThreadPool& t
     other.checkpoints.every = steps;
     return other;
   };
-  Search intervals(saving_each, Prefer::greatest, lives, threads);
+  // Of both searches, the second from one half on.
+  const auto looked_at = [&](double before) {
+    return [&progress, before](double share) {
+      if (progress) progress(before + share / 2);
+    };
+  };
+  Search intervals(saving_each, Prefer::greatest, lives, threads, looked_at(0));
   intervals.present(interval);
   climb(intervals, interval, 1, scene.steps);
   out.interval = intervals.curve(scene.layouts.front().step.in_base());
@@ -185,11 +200,12 @@ Tuning tuned(const Scene& scene, std::uint64_t seed, int replicas, ThreadPool& t
   const auto having = [&](std::int64_t count) {
     return with_spares(scene, static_cast<int>(count));
   };
-  Search search(having, Prefer::least, lives, threads);
+  Search search(having, Prefer::least, lives, threads, looked_at(0.5));
   search.present(std::max(0, spares));
   climb(search, std::max(1, spares), 0,
         std::max({4 * spares, scene.layouts.front().nodes / 20, 8}));
   out.spares = search.curve(1);
+  if (progress) progress(1);
   return out;
 }
 

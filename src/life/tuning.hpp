@@ -13,6 +13,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -50,7 +51,9 @@ struct Tuning {
 // the last tranche. Failures that are given of nodes which are left out go as well.
 Scene with_spares(Scene scene, int spares);
 
-// REQUIRES: checked(scene); replicas >= 1.
-Tuning tuned(const Scene& scene, std::uint64_t seed, int replicas, ThreadPool& threads);
+// `progress` is told the share that is done: in jumps, for how far a search goes is not known
+// before. REQUIRES: checked(scene); replicas >= 1.
+Tuning tuned(const Scene& scene, std::uint64_t seed, int replicas, ThreadPool& threads,
+             const std::function<void(double)>& progress = {});
 
 }  // namespace celere::life

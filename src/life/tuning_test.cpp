@@ -12,18 +12,6 @@
 namespace celere::life {
 namespace {
 
-// Nothing but failures, repairs and saves takes time.
-Scene bare_scene() {
-  Scene scene = small_scene();
-  scene.times = {};
-  scene.checkpoints = {.every = 1};
-  scene.recovery.retries = scene.recovery.restarts = scene.recovery.node_failures = 1'000'000'000;
-  scene.recovery.back_off = scene.recovery.back_off_max = 0_s;
-  scene.recovery.resizes = false;
-  for (Cause& cause : scene.causes) cause.detect = cause.localise = 0_s;
-  return scene;
-}
-
 // A failure each 3,600 s, a restart of 180 s, a save of 12 s, which the scene makes each 2,400 s:
 // four grid steps below that are 600 s, and the search has to go on to Daly's optimum near 290 s
 // (the square root of 2 x 12 x 3,600 s, less a little). It ends within a factor sqrt 2 of it.

@@ -56,8 +56,9 @@ class Decision {
   bool usable(Node node) const;
   int usable_count();
   int slot_of(Node node) const { return index_.slot_of(node); }  // -1: none
-  SlotChange chosen(int count);                           // for so many slots: who comes where
-  std::vector<Moved> with_spares();                       // where the node of a slot cannot stay
+  SlotChange chosen(int count);      // for so many slots: who comes where
+  std::vector<Moved> with_spares();  // where the node of a slot cannot stay
+  std::vector<std::size_t> giving_way(std::ptrdiff_t missing, const std::vector<Node>& others);
   std::vector<Node> spares(std::size_t most = SIZE_MAX);  // the best first
   int nodes_wanted();  // for which a plan would be asked: those there are, or all
   void ask_plan(int nodes, const Why& why);

@@ -51,8 +51,9 @@ std::string joined(const Numbers& numbers) {
 }
 
 Error wrong(const wire::Event& line, const char* key) {
-  return {
-      ErrorCode::corrupt, fmt::format("{} event: {}: is missing or wrong", line.event, key), {}};
+  return {ErrorCode::corrupt,
+          fmt::format("{} event of {}: {}: is missing or wrong", line.event, line.time, key),
+          {}};
 }
 
 // ---- fields out ----
@@ -166,10 +167,15 @@ class Reader {
     if (find_field(line_, key) != nullptr) get(key, out.emplace());
   }
   void get(const char* key, std::vector<int>& out) {
-    const std::string text = text_of(line_, key);
-    for (const char *at = text.data(), *const end = at + text.size(); at < end;) {
+    const wire::EventValue* value = find_field(line_, key);
+    const auto* text = value != nullptr ? std::get_if<std::string>(value) : nullptr;
+    if (text == nullptr) return missing(key);
+    if (text->empty()) return;
+    const char *at = text->data(), *const end = at + text->size();
+    while (true) {
       const auto [next, problem] = std::from_chars(at, end, out.emplace_back());
-      if (problem != std::errc() || (next < end && *next != ',')) return missing(key);
+      if (problem == std::errc() && next == end) return;
+      if (problem != std::errc() || *next != ',') return missing(key);
       at = next + 1;
     }
   }
@@ -187,7 +193,9 @@ class Reader {
     get("slots", out.slots);
     get("replicas", out.replicas);
     get("replicas_whole", out.replicas_whole);
-    get("replica_of_slot", out.replica_of_slot);
+    if (find_field(line_, "replica_of_slot") != nullptr) {
+      get("replica_of_slot", out.replica_of_slot);
+    }
   }
 
   void into(NodeJoined& it) { get("node", it.node); }
@@ -340,9 +348,7 @@ std::vector<wire::EventField> decision_fields(const Action& action, const Recove
     fields.add("on_nodes", joined(start->nodes));
     fields.add("replicas", recovery.shape().replicas);
     fields.add("from_step", start->from_step);
-    if (!start->skipped.empty()) {
-      fields.add("skipped_steps", fmt::format("{}", fmt::join(start->skipped, ",")));
-    }
+    if (!start->skipped.empty()) fields.add("skipped_steps", joined(start->skipped));
   }
   if (const auto* regroup = std::get_if<Regroup>(&action.what)) {
     fields.add("on_nodes", joined(regroup->nodes));

@@ -110,7 +110,8 @@ TEST(LogLines, settings_and_shape_come_back) {
 
 TEST(LogLines, what_nobody_wrote_is_refused) {
   const auto error = [](const std::string& json) {
-    const auto told = read_told(*wire::parse_event(R"({"time":"t","event":"told",)" + json + "}"));
+    const auto told = read_told(
+        *wire::parse_event(R"({"time":"2024-07-22T08:15:30.250Z","event":"told",)" + json + "}"));
     return told.ok() ? "" : told.error().message;
   };
   EXPECT_EQ(error(R"("what":"tick","wall_ns":1)"), "");
@@ -120,6 +121,13 @@ TEST(LogLines, what_nobody_wrote_is_refused) {
   EXPECT_THAT(error(R"("what":"node_gone","wall_ns":1,"node":99999999999)"), HasSubstr("node"));
   EXPECT_THAT(error(R"("what":"overdue","wall_ns":1,"generation":1,"absent":"1;2")"),
               HasSubstr("absent"));
+  for (const char* absent : {"", R"(,"absent":"1,2,")", R"(,"absent":",1")", R"(,"absent":7)"}) {
+    EXPECT_THAT(error(std::string(R"("what":"overdue","wall_ns":1,"generation":1)") + absent),
+                HasSubstr("absent"))
+        << absent;
+  }
+  EXPECT_EQ(error(R"("what":"overdue","wall_ns":1,"generation":1,"absent":"")"), "");
+  EXPECT_THAT(error(R"("what":"tick")"), HasSubstr("2024-07-22T08:15:30.250Z")) << "which line";
   EXPECT_THAT(error(R"("what":"bad_numbers","wall_ns":1,"generation":1,"step":2,"kind":"odd")"),
               HasSubstr("kind"));
 }

@@ -106,6 +106,23 @@ std::vector<Node> Decision::spares(std::size_t most) {
   return out;
 }
 
+// The slots of those odd ones that cannot stay, or need not: of slow ones that are usable as many
+// stay as are missing beside all that are not slow. In the order of the odd ones.
+std::vector<std::size_t> Decision::giving_way(std::ptrdiff_t missing,
+                                              const std::vector<Node>& others) {
+  std::vector<std::size_t> out;
+  const auto is_slow = [&](Node node) { return m_.nodes.at(node).slow; };
+  std::ptrdiff_t slow_stay = missing - std::ssize(others) + std::ranges::count_if(others, is_slow);
+  for (const auto& [place, node] : index_.odd()) {
+    if (usable(node) && !is_slow(node)) --slow_stay;
+  }
+  for (const auto& [place, node] : index_.odd()) {
+    if (usable(node) && (!is_slow(node) || slow_stay-- > 0)) continue;
+    out.push_back(static_cast<std::size_t>(slot_of(node)));
+  }
+  return out;
+}
+
 // Nodes keep their slots where they can: what they hold on local disks and in caches stays of use.
 // A slow one gives way to a spare that is not. REQUIRES: so many are usable.
 SlotChange Decision::chosen(int count) {
@@ -119,15 +136,7 @@ SlotChange Decision::chosen(int count) {
   const std::ptrdiff_t missing = count - std::ssize(m_.slots) + std::ssize(odd);
   const std::vector<Node> others =
       spares(static_cast<std::size_t>(std::max<std::ptrdiff_t>(missing, 0)));
-  std::ptrdiff_t slow_stay = missing;
-  for (const auto& [place, node] : odd) {
-    slow_stay -= usable(node) && !m_.nodes.at(node).slow ? 1 : 0;
-  }
-  slow_stay -= std::ranges::count_if(others, [&](Node node) { return !m_.nodes.at(node).slow; });
-  for (const auto& [place, node] : odd) {
-    if (usable(node) && (!m_.nodes.at(node).slow || slow_stay-- > 0)) continue;
-    out.gone.push_back(static_cast<std::size_t>(slot_of(node)));
-  }
+  out.gone = giving_way(missing, others);
   std::ptrdiff_t stay = std::ssize(m_.slots) - std::ssize(out.gone);
   std::vector<std::size_t> last;  // of too many the last go
   auto gone = out.gone.rbegin();
@@ -151,16 +160,8 @@ std::vector<Moved> Decision::with_spares() {
   const auto& odd = index_.odd();
   if (odd.empty()) return out;
   const std::vector<Node> others = spares(odd.size());
-  std::ptrdiff_t slow_stay = std::ssize(odd);
-  for (const auto& [place, node] : odd) {
-    slow_stay -= usable(node) && !m_.nodes.at(node).slow ? 1 : 0;
-  }
-  slow_stay -= std::ranges::count_if(others, [&](Node node) { return !m_.nodes.at(node).slow; });
   auto next = others.begin();
-  for (const auto& [place, node] : odd) {
-    if (usable(node) && (!m_.nodes.at(node).slow || slow_stay-- > 0)) continue;
-    out.push_back({static_cast<std::size_t>(slot_of(node)), *next++});
-  }
+  for (const std::size_t slot : giving_way(std::ssize(odd), others)) out.push_back({slot, *next++});
   return out;
 }
 

@@ -52,24 +52,29 @@ Json json_of(const DecisionReplay& decisions) {
   return out;
 }
 
+Result<Json> replayed(const Files& files, const wire::RunDirectory& run,
+                      const std::vector<wire::RunDirectory>& others) {
+  ASSIGN_OR_RETURN(const Replayed own, replay(files, run));
+  Json line = {
+      {"run", run.folder}, {"decisions", json_of(own.decisions)}, {"life", json_of(own.life)}};
+  if (others.empty()) return line;
+  ASSIGN_OR_RETURN(const LifeReplay life, replay_life(files, run, others));
+  line["life_on_times_of_others"] = json_of(life);
+  return line;
+}
+
 // Errors are said, and the exit code is 1.
 int replay_all(const std::vector<wire::RunDirectory>& runs) {
   const auto files = local_files();
   for (std::size_t i = 0; i < runs.size(); ++i) {
-    const auto own = replay(*files, runs[i]);
     std::vector<wire::RunDirectory> others = runs;
     others.erase(others.begin() + static_cast<std::ptrdiff_t>(i));
-    const auto left_out = replay(*files, runs[i], others);
-    for (const auto* result : {&own, &left_out}) {
-      if (result->ok()) continue;
-      std::fprintf(stderr, "%s\n", result->error().text().c_str());
+    const Result<Json> line = replayed(*files, runs[i], others);
+    if (!line.ok()) {
+      std::fprintf(stderr, "%s\n", line.error().text().c_str());
       return 1;
     }
-    Json line = {{"run", runs[i].folder},
-                 {"decisions", json_of(own->decisions)},
-                 {"life", json_of(own->life)}};
-    if (!others.empty()) line["life_on_times_of_others"] = json_of(left_out->life);
-    std::puts(line.dump().c_str());
+    std::puts(line->dump().c_str());
   }
   return 0;
 }
