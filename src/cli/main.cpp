@@ -23,6 +23,15 @@ std::vector<std::string> catalog_folders(const Common& common) {
   return folders;
 }
 
+Status goes_without(const CLI::App& verb, const std::string& flag,
+                    const std::vector<std::string>& others) {
+  if (verb.count(flag) == 0) return Done{};
+  for (const std::string& other : others) {
+    if (verb.count(other) > 0) return bad_input(fmt::format("{} goes without {}", flag, other));
+  }
+  return Done{};
+}
+
 Result<study::PublishedRuns> published_runs(const Files& files, const std::string& file) {
   std::string content(study::embedded_published_runs());
   if (!file.empty()) {

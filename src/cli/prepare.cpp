@@ -4,6 +4,7 @@
 
 #include "base/progress.hpp"
 #include "calibrate/calibrate.hpp"
+#include "calibrate/entries.hpp"
 #include "spec/run.hpp"
 
 namespace celere::cli {
@@ -58,7 +59,7 @@ Result<Prepared> prepare_training(const Preparation& wish, const Common& common,
   ASSIGN_OR_RETURN(const std::string content, files.read(argument.run_file));
   ASSIGN_OR_RETURN(const spec::Run run, spec::parse_run(content, argument.run_file));
   if (!run.data) return bad_input(argument.run_file + ": data: is missing: a training needs texts");
-  if (run.cluster_name == "this-machine") {
+  if (run.cluster_name == calibrate::this_machine) {
     RETURN_IF_ERROR(prepare_machine(common, wish.quiet, files, processes, clock));
   }
   Prepared prepared;

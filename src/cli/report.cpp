@@ -4,11 +4,12 @@
 
 #include "base/clock.hpp"
 #include "base/files.hpp"
-#include "base/progress.hpp"
+#include "calibrate/entries.hpp"
 #include "cli/lives_flags.hpp"
 #include "cli/read_run.hpp"
 #include "cli/verbs.hpp"
 #include "report/life_report.hpp"
+#include "report/plan_report.hpp"
 #include "report/training_report.hpp"
 #include "wire/run_directory.hpp"
 
@@ -17,14 +18,15 @@ namespace {
 
 struct Flags {
   std::string run, runs = "runs", output, svg;
-  std::vector<std::string> clusters;
-  bool shifts = false;
+  CompareFlags compared;
   LivesFlags lives;
 };
 
 struct Made {
-  std::string page, headline;
+  std::string page, headline;  // no page: what the headline says is all
   std::vector<report::Svg> svgs = {};
+  std::string json = {};  // where it is asked for
+  int exit_code = exit_fine;
 };
 
 // What the planner says of a step with this layout; why it says nothing where it does not. Several
@@ -38,7 +40,9 @@ report::PredictedStep predicted(spec::Run run, const std::string& layout,
     options.layout = *std::move(wish);
     const bool alone = options.layout->dp == 1 && options.layout->tp == 1 &&
                        options.layout->pp == 1 && options.layout->cp.value_or(1) == 1;
-    if (run.cluster_name == "this-machine" && !alone) run.cluster_name = "this-machine-cores";
+    if (run.cluster_name == calibrate::this_machine && !alone) {
+      run.cluster_name = calibrate::all_cores;
+    }
   }
   const auto plan = plan::make_plan(run, catalog, options, threads);
   if (!plan.ok()) return {.from = plan.error().text()};
@@ -48,57 +52,60 @@ report::PredictedStep predicted(spec::Run run, const std::string& layout,
           .from = fmt::format("celere plan, for {} of {}", run.name, run.cluster_name)};
 }
 
+// What a page is made from.
+struct Ground {
+  const Flags& flags;
+  const Files& files;
+  const spec::Catalog& catalog;
+  ThreadPool& threads;
+  bool json;
+};
+
 Result<Made> of_training(const spec::Run& run, const wire::RunDirectory& directory,
-                         const Files& files, const spec::Catalog& catalog, ThreadPool& threads) {
+                         const Ground& ground) {
   const SystemClock clock;
   ASSIGN_OR_RETURN(report::Training training,
-                   report::read_training(files, directory, clock.wall()));
-  training.predicted = predicted(run, training.layout(), catalog, threads);
-  return Made{report::training_page(training), report::training_headline(training),
-              report::training_svgs(training)};
+                   report::read_training(ground.files, directory, clock.wall()));
+  training.predicted = predicted(run, training.layout(), ground.catalog, ground.threads);
+  return Made{.page = report::training_page(training),
+              .headline = report::training_headline(training),
+              .svgs = report::training_svgs(training),
+              .json = ground.json ? report::training_json(training) : ""};
 }
 
-Result<Made> of_comparison(const spec::Run& run, const std::vector<std::string>& clusters,
-                           const spec::Catalog& catalog, life::ForecastOptions lives,
-                           ThreadPool& threads) {
-  lives.tune = false;
-  const SystemClock clock;
-  Progress progress(clock, standard_error_terminal(), "living it many times");
-  Result<study::Comparison> comparison = study::compare(
-      run, clusters, catalog, lives, threads, [&](double share) { progress.update(share); });
-  progress.finish();
-  if (!comparison.ok()) return comparison.error();
-  return Made{report::comparison_page(*comparison), report::comparison_headline(*comparison),
-              report::comparison_svgs(*comparison)};
+Result<Made> of_comparison(const spec::Run& run, const Ground& ground) {
+  ASSIGN_OR_RETURN(const study::Comparison comparison,
+                   compare_with_progress(run, ground.flags.compared, ground.flags.lives,
+                                         ground.catalog, ground.threads));
+  return Made{.page = report::comparison_page(comparison),
+              .headline = report::comparison_headline(comparison),
+              .svgs = report::comparison_svgs(comparison),
+              .json = ground.json ? report::comparison_json(comparison) : "",
+              .exit_code = comparison.by_time.empty() ? exit_no : exit_fine};
 }
 
-Result<Made> of_forecast(const spec::Run& run, const spec::Catalog& catalog,
-                         const life::ForecastOptions& lives, ThreadPool& threads) {
-  ASSIGN_OR_RETURN(const auto plan, plan::make_plan(run, catalog, {}, threads));
+Result<Made> of_forecast(const spec::Run& run, const Ground& ground) {
+  ASSIGN_OR_RETURN(const auto plan, plan::make_plan(run, ground.catalog, {}, ground.threads));
+  if (plan->answer.infeasible) {
+    return Made{.page = {},
+                .headline = report::infeasible_text(*plan->answer.infeasible),
+                .exit_code = exit_no};
+  }
   ASSIGN_OR_RETURN(life::Built built, life::scene_of(*plan));
-  const SystemClock clock;
-  Progress progress(clock, standard_error_terminal(), "living it many times");
-  const life::Forecast forecast = life::forecast_of(std::move(built), lives, threads,
-                                                    [&](double share) { progress.update(share); });
-  progress.finish();
-  return Made{report::forecast_page(*plan, forecast), report::forecast_headline(forecast),
-              report::forecast_svgs(*plan, forecast)};
+  const life::Forecast forecast =
+      forecast_with_progress(std::move(built), ground.flags.lives.lives, ground.threads);
+  return Made{.page = report::forecast_page(*plan, forecast),
+              .headline = report::forecast_headline(forecast),
+              .svgs = report::forecast_svgs(*plan, forecast),
+              .json = ground.json ? report::forecast_json(*plan, forecast) : "",
+              .exit_code = forecast.summary.done > 0 ? exit_fine : exit_no};
 }
 
-Result<Made> make(const Flags& flags, const Common& common, const Files& files,
-                  const spec::Run& run, const wire::RunDirectory& directory) {
-  const std::vector<std::string>& clusters = flags.clusters.empty() ? run.compared : flags.clusters;
-  const spec::Catalog catalog(files, catalog_folders(common));
-  ThreadPool threads(flags.lives.threads);
-  if (clusters.empty() && files.exists(directory.metrics())) {
-    return of_training(run, directory, files, catalog, threads);
-  }
-  if (!clusters.empty()) {
-    life::ForecastOptions lives = flags.lives.lives;
-    lives.shift = flags.shifts;
-    return of_comparison(run, clusters, catalog, lives, threads);
-  }
-  return of_forecast(run, catalog, flags.lives.lives, threads);
+Result<Made> make(const spec::Run& run, const wire::RunDirectory& directory, const Ground& ground) {
+  const bool trained = ground.files.exists(directory.metrics());
+  if (trained && ground.flags.compared.clusters.empty()) return of_training(run, directory, ground);
+  if (!compared(ground.flags.compared, run).empty()) return of_comparison(run, ground);
+  return of_forecast(run, ground);
 }
 
 Status save(const Flags& flags, const Made& made, const std::string& output, Files& files) {
@@ -111,18 +118,29 @@ Status save(const Flags& flags, const Made& made, const std::string& output, Fil
   return Done{};
 }
 
-Status write_report(const Flags& flags, const Common& common) {
+Result<int> write_report(const Flags& flags, const Common& common) {
   const std::unique_ptr<Files> files = local_files();
   ASSIGN_OR_RETURN(const ReadRun read, read_run(*files, flags.run));
   const wire::RunDirectory directory = read.directory.empty()
                                            ? wire::run_directory_of(flags.runs, read.run.name)
                                            : wire::RunDirectory{read.directory};
-  ASSIGN_OR_RETURN(const Made made, make(flags, common, *files, read.run, directory));
+  const spec::Catalog catalog(*files, catalog_folders(common));
+  ThreadPool threads(flags.lives.threads);
+  ASSIGN_OR_RETURN(const Made made, make(read.run, directory,
+                                         {.flags = flags,
+                                          .files = *files,
+                                          .catalog = catalog,
+                                          .threads = threads,
+                                          .json = common.json}));
+  if (made.page.empty()) {
+    print(made.headline);
+    return made.exit_code;
+  }
   const std::string output = flags.output.empty() ? directory.report() : flags.output;
   if (flags.output.empty()) RETURN_IF_ERROR(files->make_folder(directory.folder));
   RETURN_IF_ERROR(save(flags, made, output, *files));
-  print(fmt::format("{}\n{}\n", made.headline, output));
-  return Done{};
+  print(common.json ? made.json : fmt::format("{}\n{}\n", made.headline, output));
+  return made.exit_code;
 }
 
 }  // namespace
@@ -135,17 +153,18 @@ void add_report(CLI::App& app, Common& common) {
       "of clusters that are compared, or of the whole training as it would go");
   verb->add_option("RUN", flags->run, "the run file (docs/run-file.md), or a run directory")
       ->required();
-  verb->add_option("--clusters", flags->clusters,
-                   "compare these, each NAME or NAME:GPUS (default: compare.clusters)")
-      ->delimiter(',');
-  verb->add_flag("--shifts", flags->shifts, "of a comparison: what moves each end most, too");
+  add_compare_options(
+      *verb, flags->compared,
+      {.clusters = "compare these, each NAME or NAME:GPUS (default: compare.clusters)",
+       .shifts = "of a comparison: what moves each end most, too"});
   verb->add_option("--output", flags->output, "default: report.html in the run directory");
   verb->add_option("--svg", flags->svg, "write each chart into this folder, too");
   verb->add_option("--runs", flags->runs, "the folder of run directories (default: runs)");
   add_lives_options(*verb, flags->lives);
+  verb->add_flag("--json", common.json, "print as JSON what the page shows");
   verb->callback([flags, &common] {
-    const Status written = write_report(*flags, common);
-    common.exit_code = written.ok() ? exit_fine : complain(written.error().text());
+    const Result<int> written = write_report(*flags, common);
+    common.exit_code = written.ok() ? *written : complain(written.error().text());
   });
 }
 

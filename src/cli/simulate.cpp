@@ -10,13 +10,14 @@
 #include "life/replay.hpp"
 #include "report/forecast_report.hpp"
 #include "report/life_report.hpp"
+#include "report/plan_report.hpp"
 #include "report/replay_report.hpp"
 
 namespace celere::cli {
 namespace {
 
 struct Flags {
-  std::string run, scenario, layout, trace, report;
+  std::string run, scenario, layout, trace;
   int timeline = -1;
   bool whole = false, quick = false, replay = false;
   LivesFlags lives;
@@ -52,10 +53,7 @@ Result<Simulated> simulate(const Flags& flags, const Common& common, const Files
   lives.told = std::max(0, flags.timeline);
   if (lives.told >= lives.replicas) lives.replicas = lives.told + 1;
   lives.tune = lives.shift = !flags.quick && flags.timeline < 0;
-  Progress living(clock, standard_error_terminal(), "living it many times");
-  out.forecast = life::forecast_of(std::move(built), lives, threads,
-                                   [&](double share) { living.update(share); });
-  living.finish();
+  out.forecast = forecast_with_progress(std::move(built), lives, threads);
   return out;
 }
 
@@ -78,9 +76,7 @@ int run_simulate(const Flags& flags, const Common& common) {
   if (!simulated.ok()) return complain(simulated.error().text());
   const plan::Plan& plan = *simulated->plan;
   if (!simulated->forecast) {
-    const plan::Infeasible& limit = *plan.answer.infeasible;
-    print(fmt::format("No layout is possible: {}\n  needed  {}\n  there   {}\n", limit.limit,
-                      limit.need, limit.have));
+    print(report::infeasible_text(*plan.answer.infeasible));
     return exit_no;
   }
   const life::Forecast& forecast = *simulated->forecast;
@@ -124,7 +120,11 @@ void add_simulate(CLI::App& app, Common& common) {
                  "of a run directory that trained: decide again what recovery decided, and live "
                  "through the same faults");
   verb->add_flag("--json", common.json, "print JSON");
-  verb->callback([flags, &common] { common.exit_code = run_simulate(*flags, common); });
+  verb->callback([flags, verb, &common] {
+    const Status alone = goes_without(
+        *verb, "--replay", {"--scenario", "--layout", "--timeline", "--trace", "--json"});
+    common.exit_code = alone.ok() ? run_simulate(*flags, common) : complain(alone.error().text());
+  });
 }
 
 }  // namespace celere::cli

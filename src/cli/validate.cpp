@@ -78,7 +78,11 @@ void add_validate(CLI::App& app, Common& common) {
       ->excludes(one_out);
   verb->add_flag("--lives", flags->lives,
                  "trainings under failures instead, held against what was published of them");
-  verb->callback([flags, &common] { common.exit_code = run_validate(*flags, common); });
+  verb->callback([flags, verb, &common] {
+    const Status alone =
+        goes_without(*verb, "--lives", {"--runs", "--report", "--leave-one-out", "--end-to-end"});
+    common.exit_code = alone.ok() ? run_validate(*flags, common) : complain(alone.error().text());
+  });
 }
 
 }  // namespace celere::cli

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/files.hpp"
+#include "base/result.hpp"
 #include "study/published_run.hpp"
 
 namespace celere::cli {
@@ -38,6 +39,10 @@ void add_ask(CLI::App& app, Common& common);
 void add_agent(CLI::App& app, Common& common);
 void add_supervise(CLI::App& app, Common& common);
 void add_data(CLI::App& app, Common& common);
+
+// Where a flag was given that another one leaves nothing to do. Errors: bad_input, with both.
+Status goes_without(const CLI::App& verb, const std::string& flag,
+                    const std::vector<std::string>& others);
 
 // Of a file, or where its name is empty those that come with the program.
 Result<study::PublishedRuns> published_runs(const Files& files, const std::string& file);

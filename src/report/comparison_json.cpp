@@ -1,5 +1,3 @@
-#include <fmt/format.h>
-
 #include "base/check.hpp"
 #include "base/written_units.hpp"
 #include "report/life_json.hpp"
@@ -25,31 +23,13 @@ const char* name_of(Crossing::By by) {
   CHECK(false);
 }
 
-// One sentence for people.
-std::string sentence(const Comparison& comparison, const Crossing& crossing) {
-  const std::string one = label(comparison, crossing.one);
-  const std::string other = label(comparison, crossing.other);
-  switch (crossing.by) {
-    case Crossing::By::tokens:
-      return fmt::format("Up to {} {} ends first, beyond it {}.", written(Tokens::of(crossing.at)),
-                         one, other);
-    case Crossing::By::delay:
-      return fmt::format("If all that {} is delivered comes {} later, {} ends first.", one,
-                         written(Seconds::of(crossing.at)), other);
-    case Crossing::By::price:
-      return fmt::format("At {:.3g} times its price {} is no longer cheaper than {}.", crossing.at,
-                         one, other);
-  }
-  CHECK(false);
-}
-
 Json crossing_json(const Comparison& comparison, const Crossing& crossing) {
   constexpr std::array<const char*, 3> keys = {"at_tokens", "at_s", "at_factor"};
   return {{"by", name_of(crossing.by)},
           {"one", label(comparison, crossing.one)},
           {"other", label(comparison, crossing.other)},
           {keys[static_cast<std::size_t>(crossing.by)], crossing.at},
-          {"text", sentence(comparison, crossing)}};
+          {"text", crossing_sentence(comparison, crossing)}};
 }
 
 template <typename Share>
@@ -57,9 +37,7 @@ Json matrix_json(const std::vector<std::vector<Share>>& matrix) {
   Json json = Json::array();
   for (const std::vector<Share>& row : matrix) {
     Json cells = Json::array();
-    for (const std::optional<double> share : row) {
-      cells.push_back(share ? Json(*share) : Json(nullptr));
-    }
+    for (const std::optional<double> share : row) cells.push_back(or_null(share));
     json.push_back(std::move(cells));
   }
   return json;

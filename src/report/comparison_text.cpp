@@ -99,12 +99,15 @@ std::string layouts(const Comparison& comparison) {
   return "\nEach with its own best layout and batch\n" + table.text(2);
 }
 
+// A column for each contender, behind one of that name.
+Table table_of(const Comparison& comparison, const char* name) {
+  std::vector<std::pair<std::string, Table::Align>> columns = {{name, left}};
+  for (const std::size_t i : comparison.by_time) columns.emplace_back(label(comparison, i), right);
+  return Table(std::move(columns));
+}
+
 std::string matrix(const Comparison& comparison) {
-  std::vector<std::pair<std::string, Table::Align>> columns = {{"", left}};
-  for (const std::size_t i : comparison.by_time) {
-    columns.emplace_back(label(comparison, i), right);
-  }
-  Table table(columns);
+  Table table = table_of(comparison, "");
   for (const std::size_t i : comparison.by_time) {
     std::vector<std::string> row = {label(comparison, i)};
     for (const std::size_t j : comparison.by_time) {
@@ -120,11 +123,7 @@ std::string matrix(const Comparison& comparison) {
 }
 
 std::string accounts(const Comparison& comparison) {
-  std::vector<std::pair<std::string, Table::Align>> columns = {{"days", left}};
-  for (const std::size_t i : comparison.by_time) {
-    columns.emplace_back(label(comparison, i), right);
-  }
-  Table table(columns);
+  Table table = table_of(comparison, "days");
   for (int part = 0; part < life::part_count; ++part) {
     std::vector<std::string> row = {life::name_of(static_cast<life::Part>(part))};
     bool any = false;
@@ -138,28 +137,11 @@ std::string accounts(const Comparison& comparison) {
   return "\nWhere the days go (the mean of all lives)\n" + table.text(2);
 }
 
-std::string crossing_text(const Comparison& comparison, const Crossing& crossing) {
-  const std::string one = label(comparison, crossing.one);
-  const std::string other = label(comparison, crossing.other);
-  switch (crossing.by) {
-    case Crossing::By::tokens:
-      return fmt::format("up to {} {} ends first, beyond that {} does",
-                         written(Tokens::of(crossing.at)), one, other);
-    case Crossing::By::delay:
-      return fmt::format("{} ends first unless all of it comes {} later; then {} does", one,
-                         written(Seconds::of(crossing.at)), other);
-    case Crossing::By::price:
-      return fmt::format("{} is cheaper unless it costs {:.2f} times as much; then {} is", one,
-                         crossing.at, other);
-  }
-  return "";
-}
-
 std::string crossings(const Comparison& comparison) {
   if (comparison.crossings.empty()) return "";
   std::string text = "\nWhat would change the answer (in half of all worlds)\n";
   for (const Crossing& crossing : comparison.crossings) {
-    text += "  - " + wrapped(crossing_text(comparison, crossing), width - 4, 4) + "\n";
+    text += item(crossing_sentence(comparison, crossing), width);
   }
   return text;
 }
@@ -200,17 +182,18 @@ std::string assumptions(const Comparison& comparison) {
     }
     first = false;
   }
-  std::string text = "\nWhat this stands on\n";
-  for (const std::string& one : common) text += "  - " + wrapped(one, width - 4, 4) + "\n";
+  std::string text;
+  for (const std::string& one : common) text += item(one, width);
   for (std::size_t i = 0; i < comparison.contenders.size(); ++i) {
     const Contender& contender = comparison.contenders[i];
     if (!contender.forecast) continue;
-    text += fmt::format("  {}\n", label(comparison, i));
+    std::string own;
     for (const std::string& one : contender.forecast->built.assumptions) {
-      if (!common.contains(one)) text += "    - " + wrapped(one, width - 6, 6) + "\n";
+      if (!common.contains(one)) own += item(one, width, 4);
     }
+    if (!own.empty()) text += fmt::format("  {}\n", label(comparison, i)) + own;
   }
-  return text;
+  return text.empty() ? "" : "\nWhat this stands on\n" + text;
 }
 
 }  // namespace

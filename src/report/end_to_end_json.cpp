@@ -1,11 +1,10 @@
-#include <nlohmann/json.hpp>
-
 #include "report/end_to_end_report.hpp"
+#include "report/json.hpp"
 
 namespace celere::report {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using Json = OrderedJson;
 using study::WholePrediction;
 using study::WholeResult;
 using study::WholeSummary;
@@ -48,7 +47,7 @@ Json result_json(const WholeResult& result) {
       {"low", of(&Interval<Seconds>::low)},
       {"high", of(&Interval<Seconds>::high)},
       {"measured_gpu_hours", result.run.measured ? hours(*result.run.measured) : Json(nullptr)},
-      {"error", error ? Json(*error) : Json(nullptr)},
+      {"error", or_null(error)},
       {"inside", error ? Json(result.inside()) : Json(nullptr)},
       {"reason", predicted ? Json(nullptr) : Json(result.reason)}};
   if (predicted) add_prediction(out, *result.prediction);
@@ -86,8 +85,7 @@ std::string end_to_end_json(const study::WholeValidation& validation) {
                     {"mlperf", summary_json(validation.mlperf)},
                     {"trainings", summary_json(validation.trainings)},
                     {"left_out", left_out}};
-  // Names come from outside: bytes that are no UTF-8 become the replacement character.
-  return out.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+  return dumped(out, 2) + "\n";
 }
 
 }  // namespace celere::report

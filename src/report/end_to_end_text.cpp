@@ -2,6 +2,7 @@
 
 #include <map>
 
+#include "base/written_units.hpp"
 #include "report/end_to_end_report.hpp"
 #include "report/table.hpp"
 
@@ -12,8 +13,6 @@ using study::WholeResult;
 using study::WholeSummary;
 
 constexpr std::size_t name_longest = 40;
-
-std::string percent(double share) { return fmt::format("{:.1f} %", 100 * share); }
 
 std::string hours(Seconds time) { return fmt::format("{:.3g}", time / 1_h); }
 
@@ -76,8 +75,8 @@ std::string summary_line(const char* name, const WholeSummary& summary) {
   return fmt::format(
       "{}: {} rows of grades A and B, {} predicted; error median {}, mean {}, worst {}; {:.0f} % "
       "inside the 80 % interval\n",
-      name, summary.rows, summary.predicted, percent(summary.median), percent(summary.mean),
-      percent(summary.worst), 100 * summary.inside);
+      name, summary.rows, summary.predicted, written_share(summary.median),
+      written_share(summary.mean), written_share(summary.worst), 100 * summary.inside);
 }
 
 }  // namespace
@@ -96,7 +95,8 @@ std::string end_to_end_text(const study::WholeValidation& validation) {
     out += fmt::format(
         "  with each maker left out in turn: error median {}, {:.0f} % inside; these rows give the "
         "exponent {:.2f}\n",
-        percent(validation.left_out_median), 100 * validation.left_out_inside, validation.exponent);
+        written_share(validation.left_out_median), 100 * validation.left_out_inside,
+        validation.exponent);
   }
   return out + not_predicted(validation.results);
 }

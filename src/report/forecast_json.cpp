@@ -11,13 +11,6 @@ using Json = OrderedJson;
 using life::Forecast;
 using life::Quantiles;
 
-constexpr double joules_a_mwh = 3.6e9;
-
-template <typename T>
-Json or_null(const std::optional<T>& value, double unit = 1) {
-  return value ? Json(value->in_base() / unit) : Json(nullptr);
-}
-
 // "completion_p50_s" and the like; null where there are none.
 struct Named {
   const char* name;
@@ -198,16 +191,6 @@ void add_summary(Json& json, const Forecast& forecast) {
 
 }  // namespace
 
-std::string dumped(const Json& json, int indent) {
-  return json.dump(indent, ' ', false, Json::error_handler_t::replace);
-}
-
-std::string key_of(const char* name) {
-  std::string key = name;
-  std::replace(key.begin(), key.end(), ' ', '_');
-  return key;
-}
-
 Json forecast_object(const plan::Plan& plan, const Forecast& forecast) {
   const life::Scene& scene = forecast.built.scene;
   const int per_node = plan.model->setting().cluster.gpus_per_node;
@@ -218,9 +201,7 @@ Json forecast_object(const plan::Plan& plan, const Forecast& forecast) {
   json["certain"] = forecast.options.certain;
   add_summary(json, forecast);
   json["account"] = account_json(forecast.summary.account);
-  Seconds whole;
-  for (const Seconds part : forecast.summary.account) whole += part;
-  json["account_whole_s"] = whole.in_base();
+  json["account_whole_s"] = forecast.summary.whole().in_base();
   json["causes"] = causes_json(forecast.summary.causes);
   json["needed_nodes"] = scene.layouts.empty() ? 0 : scene.layouts.front().nodes;
   json["deliveries"] = deliveries_json(forecast, scene.tranches, per_node);
@@ -243,13 +224,9 @@ Json forecast_object(const plan::Plan& plan, const Forecast& forecast) {
 
 std::vector<int> failures_by_day(const Forecast& forecast) {
   std::vector<int> count(static_cast<std::size_t>(life::seconds(forecast.told.time) / 1_days) + 1);
-  const auto& causes = forecast.built.scene.causes;
   for (const life::StoryEvent& event : forecast.told.story) {
-    const bool failure = std::any_of(causes.begin(), causes.end(), [&](const life::Cause& cause) {
-      return event.text.starts_with(cause.name + ": ");
-    });
     const auto day = static_cast<std::size_t>(life::seconds(event.at) / 1_days);
-    if (failure && day < count.size()) ++count[day];
+    if (event.failure && day < count.size()) ++count[day];
   }
   return count;
 }

@@ -41,6 +41,10 @@ TEST(ForecastJson, says_what_the_forecast_says) {
   EXPECT_EQ(view["deliveries"][1]["date"], "2024-07-23");
   EXPECT_EQ(view["powered"][1]["at_s"], 3 * a_day);
   EXPECT_EQ(view["told"]["story"][1]["text"], "NIC: on node 1");
+  EXPECT_EQ(view["told"]["failures_by_day"].size(), 21u);
+  EXPECT_EQ(view["told"]["failures_by_day"][0], 0);
+  EXPECT_EQ(view["told"]["failures_by_day"][1], 1);
+  EXPECT_EQ(view["told"]["failures_by_day"][2], 0);
   EXPECT_EQ(view["told"]["account"]["checkpoint_s"], 4 * a_day);
   EXPECT_EQ(view["tuning"]["interval_s"]["present"], 600);
   EXPECT_EQ(view["tuning"]["interval_s"]["best"], 1200);
@@ -119,6 +123,28 @@ TEST(ComparisonJson, says_who_is_first) {
             "Up to 2.00 T tokens xai-100k-h100 ends first, beyond it oracle-24k-hopper.");
   EXPECT_EQ(view["crossings"][1]["at_s"], 5 * a_day);
   EXPECT_EQ(view["crossings"][2]["at_factor"], 1.25);
+}
+
+// Whoever cannot train and whoever trains and never ends are told apart.
+TEST(ComparisonJson, says_why_nobody_is_first) {
+  study::Comparison comparison = comparison_by_hand();
+  comparison.by_time = comparison.by_dollars = {};
+  for (const std::size_t i : {0, 1}) comparison.contenders[i].forecast->summary = {.lives = 3};
+  EXPECT_EQ(comparison_headline(comparison), "None of these clusters ends this training.");
+  for (const std::size_t i : {0, 1}) comparison.contenders[i].forecast = {};
+  EXPECT_EQ(comparison_headline(comparison), "None of these clusters can do this training.");
+}
+
+// One life of three ends with the second, after 5 days: its median of lives that end is less than
+// the 20 days of the first, which is ahead in the two worlds in which the second never ends.
+TEST(ComparisonJson, says_no_number_of_days_where_few_lives_end) {
+  study::Comparison comparison = comparison_by_hand();
+  life::Summary& second = comparison.contenders[1].forecast->summary;
+  second.done = 1;
+  second.time = life::quantiles_of({5 * a_day});
+  EXPECT_EQ(comparison_headline(comparison),
+            "oracle-24k-hopper ends first: by 2024-08-11 in half of all lives, ahead of "
+            "xai-100k-h100 in 67 % of worlds. It is also the cheapest, with 2.00 M$.");
 }
 
 TEST(ComparisonJson, two_of_one_cluster_are_told_apart) {

@@ -81,8 +81,7 @@ std::string worlds(const Forecast& forecast) {
 }
 
 std::string account(const life::Summary& summary) {
-  Seconds all;
-  for (const Seconds part : summary.account) all += part;
+  const Seconds all = summary.whole();
   std::string text = "\nWhere the time goes (the mean of all lives)\n";
   for (int i = 0; i < life::part_count; ++i) {
     const Seconds part = summary.account[static_cast<std::size_t>(i)];
@@ -183,9 +182,7 @@ std::string forecast_text(const plan::Plan& plan, const Forecast& forecast) {
                      account(forecast.summary) + causes(forecast.summary) + tuning(forecast) +
                      shifts(forecast);
   text += "\nWhat this stands on\n";
-  for (const std::string& assumption : forecast.built.assumptions) {
-    text += "  - " + wrapped(assumption, width - 4, 4) + "\n";
-  }
+  for (const std::string& assumption : forecast.built.assumptions) text += item(assumption, width);
   return text;
 }
 

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 
+#include "base/check.hpp"
 #include "base/written_units.hpp"
+#include "report/forecast_report.hpp"
 #include "report/life_report.hpp"
 
 namespace celere::report {
@@ -11,16 +13,12 @@ namespace {
 using life::Forecast;
 using study::Comparison;
 using study::Contender;
+using study::Crossing;
 
 // "by 2025-05-13", or "within 212 days" where no day is known.
 std::string by(const Forecast& forecast, double time) {
   const std::optional<Date> day = forecast.day(Seconds::of(time));
   return day ? "by " + written(*day) : "within " + written(Seconds::of(time));
-}
-
-std::string when(const Forecast& forecast, double time) {
-  const std::optional<Date> day = forecast.day(Seconds::of(time));
-  return day ? written(*day) : written(Seconds::of(time));
 }
 
 std::string lives(int count) { return fmt::format("{} {}", count, count == 1 ? "life" : "lives"); }
@@ -41,7 +39,8 @@ std::string forecast_headline(const Forecast& forecast) {
   }
   if (summary.time.p5 == summary.time.p95) return text + ".";
   return fmt::format("{}, and in nine of ten between {} and {}.", text,
-                     when(forecast, summary.time.p5), when(forecast, summary.time.p95));
+                     day_text(forecast, Seconds::of(summary.time.p5)),
+                     day_text(forecast, Seconds::of(summary.time.p95)));
 }
 
 std::string label(const Comparison& comparison, std::size_t place) {
@@ -56,10 +55,13 @@ std::string comparison_headline(const Comparison& comparison) {
   const auto at = [&](std::size_t place) -> const Contender& {
     return comparison.contenders[place];
   };
-  if (comparison.by_time.empty()) return "None of these clusters can do this training.";
+  if (comparison.by_time.empty()) {
+    const bool any = std::ranges::any_of(
+        comparison.contenders, [](const Contender& one) { return one.forecast.has_value(); });
+    return fmt::format("None of these clusters {} this training.", any ? "ends" : "can do");
+  }
   const std::size_t first = comparison.by_time.front();
   const Forecast& winner = *at(first).forecast;
-  if (winner.summary.done == 0) return "None of these clusters ends this training.";
   const life::Summary& of = winner.summary;
   const std::string lives_done =
       of.done == of.lives ? "all lives"
@@ -68,20 +70,36 @@ std::string comparison_headline(const Comparison& comparison) {
                                  by(winner, of.time.p50), lives_done);
   if (comparison.by_time.size() > 1) {
     const std::size_t second = comparison.by_time[1];
-    const Contender& other = at(second);
-    if (other.forecast->summary.done == 0) {
-      text += fmt::format("; {} never does", label(comparison, second));
-    } else {
-      const Seconds later = Seconds::of(other.forecast->summary.time.p50 - winner.summary.time.p50);
-      text += fmt::format(", {} before {}, which it beats in {:.0f} % of worlds", written(later),
-                          label(comparison, second), 100 * comparison.before[first][second]);
-    }
+    const std::string name = label(comparison, second);
+    const double beaten = 100 * comparison.before[first][second];
+    const double later = at(second).forecast->summary.time.p50 - of.time.p50;
+    // Both medians are of the lives that end: of few they say nothing of who is ahead.
+    text += later > 0 ? fmt::format(", {} before {}, which it beats in {:.0f} % of worlds",
+                                    written(Seconds::of(later)), name, beaten)
+                      : fmt::format(", ahead of {} in {:.0f} % of worlds", name, beaten);
   }
   if (comparison.by_dollars.empty()) return text + ".";
   const std::size_t cheapest = comparison.by_dollars.front();
   const std::string cost = written(Dollars::of(at(cheapest).forecast->summary.dollars.p50));
   if (cheapest == first) return fmt::format("{}. It is also the cheapest, with {}.", text, cost);
   return fmt::format("{}. {} is the cheapest, with {}.", text, label(comparison, cheapest), cost);
+}
+
+std::string crossing_sentence(const Comparison& comparison, const Crossing& crossing) {
+  const std::string one = label(comparison, crossing.one);
+  const std::string other = label(comparison, crossing.other);
+  switch (crossing.by) {
+    case Crossing::By::tokens:
+      return fmt::format("Up to {} {} ends first, beyond it {}.", written(Tokens::of(crossing.at)),
+                         one, other);
+    case Crossing::By::delay:
+      return fmt::format("If all that {} is delivered comes {} later, {} ends first.", one,
+                         written(Seconds::of(crossing.at)), other);
+    case Crossing::By::price:
+      return fmt::format("At {:.3g} times its price {} is no longer cheaper than {}.", crossing.at,
+                         one, other);
+  }
+  CHECK(false);
 }
 
 }  // namespace celere::report

@@ -20,6 +20,8 @@ std::string forecast_headline(const life::Forecast& forecast);
 std::string comparison_headline(const study::Comparison& comparison);
 // What a contender is called: its cluster, with its GPUs where two are of one cluster.
 std::string label(const study::Comparison& comparison, std::size_t place);
+// Where the answer flips: "Up to 2.00 T tokens A ends first, beyond it B."
+std::string crossing_sentence(const study::Comparison& comparison, const study::Crossing& crossing);
 
 std::string forecast_json(const plan::Plan& plan, const life::Forecast& forecast);
 std::string comparison_json(const study::Comparison& comparison);

@@ -30,9 +30,10 @@ std::vector<double> ends_of(const Forecast& forecast) {
 }
 
 Svg completion(const std::vector<Shown>& list, std::optional<Date> start) {
+  std::vector<std::vector<double>> ends_of_all;
   double low = 1e300, high = 0;
   for (const Shown& one : list) {
-    const std::vector<double> ends = ends_of(*one.forecast);
+    const std::vector<double>& ends = ends_of_all.emplace_back(ends_of(*one.forecast));
     low = std::min(low, ends.front());
     high = std::max(high, ends.back());
   }
@@ -41,7 +42,7 @@ Svg completion(const std::vector<Shown>& list, std::optional<Date> start) {
   Plot plot("Share of lives that are done by a day",
             day_axis(start, std::max(0.0, low - edge), high + edge), shares);
   for (std::size_t i = 0; i < list.size(); ++i) {
-    const std::vector<double> ends = ends_of(*list[i].forecast);
+    const std::vector<double>& ends = ends_of_all[i];
     const auto lives = static_cast<double>(list[i].forecast->ends.size());
     Plot::Points points = {{ends.front(), 0}};
     for (std::size_t k = 0; k < ends.size(); ++k) {
@@ -66,9 +67,7 @@ Svg account(const std::vector<Shown>& list) {
   double most = 0;
   for (const Shown& one : list) {
     names.push_back(one.name);
-    Seconds whole;
-    for (const Seconds part : one.forecast->summary.account) whole += part;
-    most = std::max(most, days(whole));
+    most = std::max(most, days(one.forecast->summary.whole()));
   }
   Plot plot("Where the days of a mean life go", number_axis("days", 0, most), name_axis(names),
             150 + 44 * static_cast<int>(list.size()));
@@ -318,10 +317,7 @@ std::vector<Svg> forecast_svgs(const plan::Plan& plan, const Forecast& forecast)
 std::vector<Svg> comparison_svgs(const study::Comparison& comparison) {
   std::vector<Shown> list;
   for (const std::size_t i : comparison.by_time) {
-    const study::Contender& one = comparison.contenders[i];
-    if (one.forecast && one.forecast->summary.done > 0) {
-      list.push_back({label(comparison, i), &*one.forecast});
-    }
+    list.push_back({label(comparison, i), &*comparison.contenders[i].forecast});
   }
   std::vector<Svg> out;
   if (list.empty()) return out;

@@ -1,15 +1,10 @@
-#include <nlohmann/json.hpp>
-
+#include "report/json.hpp"
 #include "report/lives_report.hpp"
 
 namespace celere::report {
 namespace {
 
-using Json = nlohmann::ordered_json;
-
-Json number_or_null(const std::optional<double>& value) {
-  return value ? Json(*value) : Json(nullptr);
-}
+using Json = OrderedJson;
 
 Json times_json(const study::RecoveryTimes& times) {
   return {{"detect", times.detect.in_base()},
@@ -25,11 +20,11 @@ Json times_json(const study::RecoveryTimes& times) {
 Json expected_json(const study::ExpectationResult& one) {
   return {{"what", name_of(one.expected.what)},
           {"published", one.expected.published},
-          {"least", number_or_null(one.expected.least)},
-          {"most", number_or_null(one.expected.most)},
+          {"least", or_null(one.expected.least)},
+          {"most", or_null(one.expected.most)},
           {"simulated", one.simulated},
           {"standard_error", one.error},
-          {"kept", one.kept ? Json(*one.kept) : Json(nullptr)},
+          {"kept", or_null(one.kept)},
           {"why", one.expected.why},
           {"red", one.expected.red}};
 }
@@ -37,7 +32,7 @@ Json expected_json(const study::ExpectationResult& one) {
 Json case_json(const study::PublishedLifeResult& result) {
   Json shares = Json::object(), expected = Json::array(), effective = Json::array();
   for (std::size_t part = 0; part < life::part_count; ++part) {
-    shares[life::name_of(static_cast<life::Part>(part))] = result.shares[part];
+    shares[key_of(life::name_of(static_cast<life::Part>(part)))] = result.shares[part];
   }
   for (const auto& one : result.expected) expected.push_back(expected_json(one));
   for (const life::Part part : result.life.effective) effective.push_back(life::name_of(part));
@@ -69,7 +64,7 @@ std::string lives_json(const study::LivesValidation& validation) {
                     {"lives", validation.options.replicas},
                     {"seed", validation.options.seed},
                     {"broken", study::broken(validation)}};
-  return out.dump(2) + "\n";
+  return dumped(out, 2) + "\n";
 }
 
 }  // namespace celere::report

@@ -12,8 +12,8 @@ namespace celere::report {
 std::string lives_text(const study::LivesValidation& validation);
 
 // Stable keys: `cases` [{name, source, gpus, nodes, interval_s, failures_per_day, times_s {...},
-// own_times, shares {...}, expected [{what, published, least, most, simulated, standard_error,
-// kept, why, red}]}], `broken`. What has no bound is null.
+// own_times, shares {useful, ..., no_machine}, expected [{what, published, least, most, simulated,
+// standard_error, kept, why, red}]}], `broken`. What has no bound is null.
 std::string lives_json(const study::LivesValidation& validation);
 
 }  // namespace celere::report

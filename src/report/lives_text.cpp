@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "base/written_units.hpp"
 #include "report/lives_report.hpp"
 #include "report/table.hpp"
 
@@ -17,7 +18,7 @@ constexpr int width = 110;
 std::string amount(Measure what, double value) {
   switch (what) {
     case Measure::effective_share:
-      return fmt::format("{:.1f} %", 100 * value);
+      return written_share(value);
     case Measure::interruptions:
       return fmt::format("{:.0f}", value);
     case Measure::hours_between_failures:

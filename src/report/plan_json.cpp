@@ -1,12 +1,11 @@
-#include <nlohmann/json.hpp>
-
 #include "base/written_units.hpp"
+#include "report/json.hpp"
 #include "report/plan_report.hpp"
 
 namespace celere::report {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using Json = OrderedJson;
 using plan::Outcome;
 using plan::Plan;
 
@@ -33,11 +32,6 @@ Json layout_json(const layout::Layout& l) {
           {"offload_optimizer", l.offload_optimizer},
           {"offload_activations", l.offload_activations},
           {"text", layout::written(l)}};
-}
-
-template <typename T>
-Json or_null(const std::optional<T>& value, double unit) {
-  return value ? Json(value->in_base() / unit) : Json(nullptr);
 }
 
 Json outcome_json(const Plan& plan, const Outcome& one) {
@@ -75,8 +69,8 @@ Json outcome_json(const Plan& plan, const Outcome& one) {
           {"days", days},
           {"days_low", days * plan.wall_spread.low},
           {"days_high", days * plan.wall_spread.high},
-          {"dollars", or_null(one.dollars, 1)},
-          {"energy_mwh", or_null(one.energy, 3.6e9)},
+          {"dollars", or_null(one.dollars)},
+          {"energy_mwh", or_null(one.energy, joules_a_mwh)},
           {"goodput", one.goodput},
           {"checkpoint_every_s", one.checkpoint_every.in_base()}};
 }
@@ -124,7 +118,7 @@ std::string plan_json(const Plan& plan) {
   json["pruned"] = Json::array();
   for (const plan::Pruned& pruned : answer.pruned) json["pruned"].push_back(pruned_json(pruned));
   json["assumptions"] = plan.assumptions;
-  return json.dump(2) + "\n";
+  return dumped(json, 2) + "\n";
 }
 
 }  // namespace celere::report

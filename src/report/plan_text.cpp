@@ -264,14 +264,15 @@ std::string layout_in_words(const layout::Layout& l) {
   return text;
 }
 
+std::string infeasible_text(const plan::Infeasible& infeasible) {
+  return fmt::format("No layout is possible: {}\n  needed  {}\n  there   {}\n", infeasible.limit,
+                     wrapped(infeasible.need, width, 10), infeasible.have);
+}
+
 std::string plan_text(const Plan& plan) {
   std::string text = head(plan);
   const plan::Answer& answer = plan.answer;
-  if (answer.infeasible) {
-    text += fmt::format("\nNo layout is possible: {}\n  needed  {}\n  there   {}\n",
-                        answer.infeasible->limit, wrapped(answer.infeasible->need, width, 10),
-                        answer.infeasible->have);
-  }
+  if (answer.infeasible) text += "\n" + infeasible_text(*answer.infeasible);
   if (!answer.best.empty()) {
     const Outcome& best = answer.best.front();
     text += fmt::format("\nThe best layout for {} ({} evaluated in full)\n  {}\n  {}\n\n",
@@ -284,9 +285,7 @@ std::string plan_text(const Plan& plan) {
   }
   text += pruned_table(plan);
   text += title("What this stands on");
-  for (const std::string& assumption : plan.assumptions) {
-    text += "  - " + wrapped(assumption, width - 4, 4) + "\n";
-  }
+  for (const std::string& assumption : plan.assumptions) text += item(assumption, width);
   return text;
 }
 

@@ -23,9 +23,9 @@ std::string decisions(const life::DecisionReplay& replay) {
   const life::Parting& parting = *replay.parting;
   text +=
       fmt::format("  {} decisions were the same; then, at {},\n", replay.decisions, parting.time);
-  text += "  told     " + wrapped(parting.told, width, 11) + "\n";
-  text += "  the log  " + wrapped(parting.logged, width, 11) + "\n";
-  text += "  now      " + wrapped(parting.decided, width, 11) + "\n";
+  text += "  told     " + wrapped(parting.told, width - 11, 11) + "\n";
+  text += "  the log  " + wrapped(parting.logged, width - 11, 11) + "\n";
+  text += "  now      " + wrapped(parting.decided, width - 11, 11) + "\n";
   return text;
 }
 
@@ -39,8 +39,8 @@ std::string course(const life::LifeReplay& replay) {
   if (replay.parted) {
     const std::size_t i = *replay.parted;
     text += fmt::format("  {} orders were the same; then\n", i);
-    text += "  the log  " + wrapped(deed(replay.real, i), width, 11) + "\n";
-    text += "  the life " + wrapped(deed(replay.simulated, i), width, 11) + "\n";
+    text += "  the log  " + wrapped(deed(replay.real, i), width - 11, 11) + "\n";
+    text += "  the life " + wrapped(deed(replay.simulated, i), width - 11, 11) + "\n";
   } else {
     text += fmt::format("  all {} orders are the same, in the same order\n", replay.real.size());
   }
@@ -70,9 +70,7 @@ std::string replay_text(const std::string& run, const life::Replayed& replayed) 
                      course(replayed.life) + durations(replayed.life);
   if (!replayed.life.not_simulated.empty()) {
     text += "\nNot simulated\n";
-    for (const std::string& one : replayed.life.not_simulated) {
-      text += "  - " + wrapped(one, width - 4, 4) + "\n";
-    }
+    for (const std::string& one : replayed.life.not_simulated) text += item(one, width);
   }
   return text;
 }

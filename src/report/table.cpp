@@ -78,4 +78,8 @@ std::string wrapped(const std::string& text, int width, int indent) {
   return out;
 }
 
+std::string item(const std::string& text, int width, int indent) {
+  return fmt::format("{:{}}- {}\n", "", indent, wrapped(text, width - indent - 2, indent + 2));
+}
+
 }  // namespace celere::report

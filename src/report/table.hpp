@@ -26,4 +26,7 @@ std::string bar(double share, int width);
 // Text wrapped at `width` columns, the lines after the first indented by `indent` spaces.
 std::string wrapped(const std::string& text, int width, int indent);
 
+// A line of a list, "  - " before its text, wrapped at `width` columns.
+std::string item(const std::string& text, int width, int indent = 2);
+
 }  // namespace celere::report

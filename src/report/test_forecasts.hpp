@@ -98,9 +98,10 @@ inline life::Forecast forecast_by_hand() {
   told.account[0] = life::nanoseconds(Seconds::of(16 * a_day));
   told.account[2] = life::nanoseconds(Seconds::of(4 * a_day));
   told.failures = 6;
-  told.story = {{.at = 0, .text = "1 nodes are there, 0 of them need repair first"},
-                {.at = life::nanoseconds(Seconds::of(a_day)), .text = "NIC: on node 1"},
-                {.at = life::nanoseconds(Seconds::of(2 * a_day)), .text = hostile}};
+  told.story = {
+      {.at = 0, .text = "1 nodes are there, 0 of them need repair first"},
+      {.at = life::nanoseconds(Seconds::of(a_day)), .text = "NIC: on node 1", .failure = true},
+      {.at = life::nanoseconds(Seconds::of(2 * a_day)), .text = hostile}};
   out.tuning = tuning_by_hand();
   out.shifts = {{.knob = {.name = "failures of a node",
                           .low = "1 /day",

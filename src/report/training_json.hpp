@@ -1,7 +1,7 @@
 // The JSON of a training without its steps, which its page thins out.
 #pragma once
 
-#include "report/life_json.hpp"
+#include "report/json.hpp"
 #include "report/training_report.hpp"
 
 namespace celere::report {

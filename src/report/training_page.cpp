@@ -1,11 +1,11 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/quantile.hpp"
 #include "report/embedded_pages.hpp"
 #include "report/page.hpp"
 #include "report/plot.hpp"
 #include "report/training_json.hpp"
-#include "study/quantile.hpp"
 
 namespace celere::report {
 namespace {
@@ -40,9 +40,9 @@ std::vector<Bin> bins_of(const Training& training) {
       bin.loss = sum / static_cast<double>(losses.size());
     }
     if (!times.empty()) {
-      bin.time_low = study::quantile(times, 0.1);
-      bin.time = study::quantile(times, 0.5);
-      bin.time_high = study::quantile(times, 0.9);
+      bin.time_low = quantile(times, 0.1);
+      bin.time = quantile(times, 0.5);
+      bin.time_high = quantile(times, 0.9);
     }
     out.push_back(bin);
   }
@@ -64,8 +64,6 @@ std::vector<std::pair<double, double>> validations_of(const Training& training) 
   std::reverse(out.begin(), out.end());
   return out;
 }
-
-Json or_null(const std::optional<double>& value) { return value ? Json(*value) : Json(nullptr); }
 
 }  // namespace
 

@@ -5,12 +5,11 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/quantile.hpp"
 #include "base/written_units.hpp"
-#include "report/life_json.hpp"
 #include "report/recovery_lines.hpp"
 #include "report/training_json.hpp"
 #include "spec/run.hpp"
-#include "study/quantile.hpp"
 
 namespace celere::report {
 namespace {
@@ -38,11 +37,6 @@ std::optional<T> last_of(const Training& training, std::optional<T> wire::StepMe
     if ((*step).*value) return (*step).*value;
   }
   return std::nullopt;
-}
-
-template <typename T>
-Json or_null(const std::optional<T>& value) {
-  return value ? Json(*value) : Json(nullptr);
 }
 
 Json failures_json(const Training& training) {
@@ -78,7 +72,7 @@ Recoveries recoveries_of(const Training& training) {
 void add_step_times(Json& json, const Training& training) {
   const std::vector<double> times = step_times(training);
   const auto at = [&](double share) {
-    return times.empty() ? Json(nullptr) : Json(study::quantile(times, share));
+    return times.empty() ? Json(nullptr) : Json(quantile(times, share));
   };
   json["step_time_p5_s"] = at(0.05);
   json["step_time_p50_s"] = at(0.5);
@@ -90,9 +84,9 @@ void add_step_times(Json& json, const Training& training) {
   json["step_time_predicted_s"] = end(&Interval<Seconds>::value);
   json["step_time_predicted_low_s"] = end(&Interval<Seconds>::low);
   json["step_time_predicted_high_s"] = end(&Interval<Seconds>::high);
-  json["measured_over_predicted"] =
-      predicted && !times.empty() ? Json(study::quantile(times, 0.5) / predicted->value.in_base())
-                                  : Json(nullptr);
+  json["measured_over_predicted"] = predicted && !times.empty()
+                                        ? Json(quantile(times, 0.5) / predicted->value.in_base())
+                                        : Json(nullptr);
   json["predicted_from"] = training.predicted.from;
 }
 
@@ -125,10 +119,9 @@ std::string training_headline(const Training& training) {
   if (status.end && status.end->how == "done") how = "Done after";
   if (status.end && status.end->how == "stopped") how = "Stopped after";
   if (status.end && status.end->how == "gave_up") how = "Given up after";
-  std::string text = fmt::format("{} step {}", how, written_count(static_cast<double>(step)));
-  if (how.ends_with("after")) {
-    text = fmt::format("{} {} steps", how, written_count(static_cast<double>(step)));
-  }
+  const std::string number = written_count(static_cast<double>(step));
+  std::string text = how.ends_with("after") ? fmt::format("{} {} steps", how, number)
+                                            : fmt::format("{} step {}", how, number);
   if (status.total_steps > step) {
     text += " of " + written_count(static_cast<double>(status.total_steps));
   }
@@ -136,7 +129,7 @@ std::string training_headline(const Training& training) {
   if (loss) text += fmt::format(", with a validation loss of {:.3f}", *loss);
   const std::vector<double> times = step_times(training);
   if (!times.empty()) {
-    const Seconds median = Seconds::of(study::quantile(times, 0.5));
+    const Seconds median = Seconds::of(quantile(times, 0.5));
     text += "; a step took " + written(median);
     if (training.predicted.time) {
       const Seconds predicted = training.predicted.time->value;

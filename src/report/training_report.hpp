@@ -36,7 +36,8 @@ struct Training {
 Result<Training> read_training(const Files& files, const wire::RunDirectory& directory,
                                Instant now);
 
-// "Done after 400 steps with a loss of 3.21; a step took 120 ms, 131 ms were predicted; ..."
+// "Done after 400 steps, with a validation loss of 3.210; a step took 120 ms, 131 ms were
+// predicted; ..."
 std::string training_headline(const Training& training);
 // Every step and failure is there.
 std::string training_json(const Training& training);

@@ -1,14 +1,13 @@
-#include <nlohmann/json.hpp>
-
 #include <algorithm>
 #include <cmath>
 
+#include "report/json.hpp"
 #include "report/validate_report.hpp"
 
 namespace celere::report {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using Json = OrderedJson;
 using study::ErrorSummary;
 using study::RunResult;
 using study::Validation;
@@ -49,11 +48,6 @@ Json memory_json(const cost::Memory& memory) {
     out[key + "_bytes"] = memory[bucket].in_base();
   }
   return out;
-}
-
-template <typename T>
-Json or_null(const std::optional<T>& value) {
-  return value ? Json(value->in_base()) : Json(nullptr);
 }
 
 Json result_json(const RunResult& result) {
@@ -117,10 +111,9 @@ std::string validate_json(const Validation& validation) {
                     {"noise", summary_json(study::noise_of(validation.results))},
                     {"ranking", rankings},
                     {"share_inside", validation.inside},
-                    {"share_inside_nested",
-                     validation.inside_nested ? Json(*validation.inside_nested) : Json(nullptr)},
+                    {"share_inside_nested", or_null(validation.inside_nested)},
                     {"ignored_columns", validation.ignored_columns}};
-  return out.dump(2) + "\n";
+  return dumped(out, 2) + "\n";
 }
 
 }  // namespace celere::report

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <map>
 
+#include "base/written_units.hpp"
 #include "report/table.hpp"
 #include "report/validate_report.hpp"
 
@@ -16,14 +17,13 @@ using study::Validation;
 
 constexpr std::size_t furthest_shown = 15;
 
-std::string percent(double share) { return fmt::format("{:.1f} %", 100 * share); }
 std::string signed_percent(double share) { return fmt::format("{:+.1f} %", 100 * share); }
 
 // Of |ln(predicted / measured)|: what a reader takes for a relative error, which small ones are.
 void add_rows(Table& table, const study::Summaries& summaries) {
   for (const auto& [name, s] : summaries) {
-    table.row({name, fmt::format("{}", s.rows), percent(s.median), percent(s.mean), percent(s.p90),
-               signed_percent(s.bias)});
+    table.row({name, fmt::format("{}", s.rows), written_share(s.median), written_share(s.mean),
+               written_share(s.p90), signed_percent(s.bias)});
   }
 }
 
@@ -49,12 +49,13 @@ std::string headline(const Validation& validation) {
     out += fmt::format(
         "Error |ln(predicted / measured)| over {} rows of grades A and B: median {}, mean {}, 90th "
         "percentile {}\n",
-        s.rows, percent(s.median), percent(s.mean), percent(s.p90));
+        s.rows, written_share(s.median), written_share(s.mean), written_share(s.p90));
   }
   if (validation.memory) {
-    out += fmt::format("Memory against {} measured peaks: median {}, 90th percentile {}, bias {}\n",
-                       validation.memory->rows, percent(validation.memory->median),
-                       percent(validation.memory->p90), signed_percent(validation.memory->bias));
+    out +=
+        fmt::format("Memory against {} measured peaks: median {}, 90th percentile {}, bias {}\n",
+                    validation.memory->rows, written_share(validation.memory->median),
+                    written_share(validation.memory->p90), signed_percent(validation.memory->bias));
   }
   out += fmt::format("{} of the runs of grades A and B do not fit by our count\n\n",
                      validation.too_large);
@@ -84,7 +85,7 @@ std::string rankings(const Validation& validation) {
   const std::vector<study::FamilyRanking> all = study::rankings_of(validation.results);
   for (const study::FamilyRanking& one : all) {
     table.row({one.family, fmt::format("{}", one.layouts), fmt::format("{:.2f}", one.tau),
-               fmt::format("{:.1f} %", 100 * one.regret)});
+               written_share(one.regret)});
   }
   return all.empty() ? "" : table.text(2) + "\n";
 }

@@ -3,10 +3,10 @@ const all = data.comparison, main = byId("main");
 // Who ends first has the first colour and the unbroken line.
 const order = [...all.by_time, ...all.contenders.map((one) => one.name).filter((name) => !all.by_time.includes(name))];
 const entries = all.contenders.map((one, i) => ({...one, i, f: one.forecast, plan: data.plans[i], rank: order.indexOf(one.name), color: color_of(order.indexOf(one.name))}));
-const able = entries.filter((one) => one.f), ended = all.by_time.map((name) => entries.find((one) => one.name === name)).filter((one) => one && one.f.done > 0);
+const able = entries.filter((one) => one.f), ended = all.by_time.map((name) => entries.find((one) => one.name === name));
 const start = all.start_date, best = ended[0];
 const tip_of = (one, what) => lives_tip(one.f, what);
-const first_in = (one) => one === best ? "" : share(all.before[one.i][best.i]);
+const first_in = (one) => one === best ? "–" : share(all.before[one.i][best.i]);
 
 byId("answer").classList.add("long");
 byId("eyebrow").textContent = `${all.run} · ${entries.length} clusters compared`;
@@ -31,7 +31,7 @@ const summary = () => {
     {name: "ahead of the first", wrap: true, tip: "The share of worlds in which it ends before the one in the first row."}, {name: "costs"}, {name: "uses"}, {name: "ETTR"}],
   [...ended.map((one) => [titled(one), make("b", {}, sourced(when(start, one.f.completion_p50_s), tip_of(one, `${one.title}: the median of the lives that were done.`))),
     `${when(start, one.f.completion_p5_s)} – ${when(start, one.f.completion_p95_s)}`, range_bar(one, (p) => `completion_${p}_s`, place),
-    one === best ? "–" : first_in(one), sourced(dollars(one.f.dollars_p50), money_tip(one.f)),
+    first_in(one), sourced(dollars(one.f.dollars_p50), money_tip(one.f)),
     sourced(energy(one.f.energy_p50_mwh), tip_of(one, "Power of all nodes from their arrival to the end.") + source_tip(one.f, "power of a GPU, all included")),
     sourced(share(one.f.ettr_mean), tip_of(one, "Useful time over all time since there were nodes enough to begin."))]),
   ...able.filter((one) => one.f.done === 0).map((one) => [titled(one), "never", "", "", "", "", "", share(one.f.ettr_mean)])]);
@@ -87,7 +87,7 @@ const arrivals = () => {
     title: "GPUs delivered", note: "As planned, up to what each layout and its spares need", height: 280, label: "GPUs delivered to each cluster over time",
     signs: able.map((one) => [one.name, one.color, "line", one.rank]), columns: [{name: "cluster"}, {name: "from"}, {name: "GPUs"}],
     rows: able.flatMap((one) => one.f.deliveries.map((tranche) => [one.name, when(start, tranche.at_s), whole(tranche.gpus)])),
-    config: () => ({type: "line", data: {datasets: able.map((one) => ({...stepped(one.name, steps_of(one.f.deliveries, end), one.color, one.rank % dashes.length)}))},
+    config: () => ({type: "line", data: {datasets: able.map((one) => stepped(one.name, steps_of(one.f.deliveries, end), one.color, one.rank % dashes.length))},
       options: base({scales: {x: time_axis(start, 0, end / day), y: axis("", {scale: {beginAtZero: true}, ticks: {callback: whole}})},
         plugins: {tooltip: {callbacks: {title: ([at]) => when(start, at.parsed.x * day), label: (at) => `${at.dataset.label}: ${whole(at.parsed.y)} GPUs`}}}})})});
 };
@@ -99,7 +99,7 @@ const layouts = () => table([{name: "cluster"}, {name: "GPUs that train"}, {name
 
 // Everything about one contender, for whoever opens it.
 const folded = (one) => {
-  const box = make("details", {class: "contender"}, make("summary", {}, make("b", {}, one.name), ` ${one.title}`));
+  const box = make("details", {}, make("summary", {}, make("b", {}, one.name), ` ${one.title}`));
   let filled = false;
   box.addEventListener("toggle", () => {
     if (!box.open || filled) return;

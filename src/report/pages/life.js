@@ -92,7 +92,7 @@ const account_table = (f) => {
     [...parts.map(row), {total: true, cells: ["whole", seconds(f.account_whole_s), share(f.account_whole_s ? 1 : 0), ""]}]);
 };
 
-const horizontal = (names, height) => ({height: height || 60 + 26 * names.length});
+const horizontal = (names) => ({height: 60 + 26 * names.length});
 const causes = (f) => {
   const all = f.causes.filter((cause) => cause.lost_s > 0 || cause.hits > 0), list = all.slice(0, 12);
   if (!list.length) return make("p", {}, "Nothing failed.");
@@ -109,7 +109,6 @@ const short = (text, most = compact.matches ? 18 : 34) => text.length > most ? t
 
 // One life: GPUs that are there, and what failed.
 const steps_of = (list, end) => {
-  if (!list.length) return [];
   const points = list.filter((one) => one.at_s <= end).map((one) => ({x: one.at_s / day, y: one.gpus}));
   if (!points.length) return [];
   return [...(points[0].x > 0 ? [{x: 0, y: 0}] : []), ...points, {x: end / day, y: points[points.length - 1].y}];
@@ -118,7 +117,6 @@ const stepped = (name, points, color, i) => ({label: name, data: points, stepped
   borderWidth: 2.5, pointRadius: 0, pointHitRadius: 8});
 const deliveries = (f) => {
   const end = f.told.time_s, need = f.needed_nodes * f.gpus_per_node;
-  const stepped_after = (points) => points.map((p) => p);
   const lines = [["delivered", steps_of(f.deliveries, end), "c0"], ["powered", steps_of(f.powered, end), "c2"],
     ["the full layout needs", [{x: 0, y: need}, {x: end / day, y: need}], "c1"]].filter(([, points]) => points.length);
   return chart({
@@ -126,7 +124,7 @@ const deliveries = (f) => {
     signs: lines.map(([name, , color], i) => [name, color, "line", i]),
     columns: [{name: "from"}, {name: "what", left: true}, {name: "GPUs"}],
     rows: lines.slice(0, -1).flatMap(([name], i) => (i === 0 ? f.deliveries : f.powered).map((one) => [when(f.start_date, one.at_s), name, whole(one.gpus)])),
-    config: () => ({type: "line", data: {datasets: lines.map(([name, points, color], i) => ({...stepped(name, stepped_after(points), color, i), stepped: "before"}))},
+    config: () => ({type: "line", data: {datasets: lines.map(([name, points, color], i) => stepped(name, points, color, i))},
       options: base({scales: {x: time_axis(f.start_date, 0, end / day), y: axis("", {scale: {beginAtZero: true}, ticks: {callback: whole}})},
         plugins: {tooltip: {callbacks: {title: ([at]) => when(f.start_date, at.parsed.x * day), label: (at) => `${whole(at.parsed.y)} GPUs ${at.dataset.label}`}}}})})});
 };

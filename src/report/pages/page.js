@@ -84,8 +84,7 @@ const table = (columns, rows, options = {}) => {
   const body = rows.map((row) => make("tr", {class: row.total ? "total" : null}, (row.cells || row).map((cell, i) =>
     make(i === 0 ? "th" : "td", {scope: i === 0 ? "row" : null, class: columns[i].text ? "text" : columns[i].bars ? "bars" : columns[i].left ?
       "left" : columns[i].wrap || i === 0 ? null : "nowrap"}, cell))));
-  const out = make("table", {class: options.class}, options.caption ? make("caption", {class: "small soft left"}, options.caption) : null,
-    make("thead", {}, head), make("tbody", {}, body));
+  const out = make("table", {class: options.class}, make("thead", {}, head), make("tbody", {}, body));
   return make("div", {class: options.tall ? "scroll tall" : "scroll", tabindex: options.tall ? 0 : null, role: options.tall ? "region" : null,
     "aria-label": options.tall ? options.label : null}, out);
 };
