@@ -31,25 +31,27 @@ wire::Ranks Slots::ranks_of(const layout::Layout& layout, int slot) const {
 }
 
 policy::Shape shape_of(const layout::Layout& layout, const Slots& slots) {
-  policy::Shape shape{.slots = slots.count(layout), .replicas = layout.dp, .replica_of_slot = {}};
-  for (int slot = 0; slot < shape.slots; ++slot) {
-    shape.replica_of_slot.push_back(replica_of(layout, slots.ranks_of(layout, slot)));
+  std::vector<int> replicas;
+  for (int slot = 0; slot < slots.count(layout); ++slot) {
+    replicas.push_back(replica_of(layout, slots.ranks_of(layout, slot)));
   }
-  shape.replicas_whole = layout::replicas_whole(layout);
-  return shape;
+  return {.slots = slots.count(layout),
+          .replicas = layout.dp,
+          .replica_of_slot = std::move(replicas),
+          .replicas_whole = layout::replicas_whole(layout)};
 }
 
 std::vector<policy::Node> placed(const policy::Shape& shape, const std::vector<policy::Node>& nodes,
                                  const layout::Layout& layout, const Slots& slots) {
-  const std::vector<int> wanted = shape_of(layout, slots).replica_of_slot;
+  const policy::SlotReplicas wanted = shape_of(layout, slots).replica_of_slot;
   if (shape.replica_of_slot == wanted) return nodes;
   std::map<int, std::vector<policy::Node>> of_replica;
   for (std::size_t slot = 0; slot < nodes.size(); ++slot) {
-    of_replica[shape.replica_of_slot.at(slot)].push_back(nodes[slot]);
+    of_replica[shape.replica_of_slot[slot]].push_back(nodes[slot]);
   }
   std::map<int, std::size_t> taken;
   std::vector<policy::Node> out;
-  for (const int replica : wanted) {
+  for (const int replica : wanted.list()) {
     const std::vector<policy::Node>& those = of_replica[replica];
     const std::size_t next = taken[replica]++;
     CHECK_LT(next, those.size());

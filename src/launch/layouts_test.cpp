@@ -24,11 +24,11 @@ layout::Layout of(int tp, int pp, int dp,
 // (slots are replicas 0, 1 of stage 0, then of stage 1), or pp (stages 0, 1 of replica 0, then of
 // 1). With 4 on a node the first order puts both replicas of a stage on each.
 TEST(ShapeOf, the_replica_of_each_slot) {
-  EXPECT_THAT(shape_of(of(2, 2, 2), {2}).replica_of_slot, ElementsAre(0, 1, 0, 1));
+  EXPECT_THAT(shape_of(of(2, 2, 2), {2}).replica_of_slot.list(), ElementsAre(0, 1, 0, 1));
   const layout::Layout far = of(2, 2, 2, layout::RankOrder::tp_cp_pp_dp);
-  EXPECT_THAT(shape_of(far, {2}).replica_of_slot, ElementsAre(0, 0, 1, 1));
-  EXPECT_THAT(shape_of(of(2, 2, 2), {4}).replica_of_slot, ElementsAre(-1, -1));
-  EXPECT_THAT(shape_of(far, {4}).replica_of_slot, ElementsAre(0, 1));
+  EXPECT_THAT(shape_of(far, {2}).replica_of_slot.list(), ElementsAre(0, 0, 1, 1));
+  EXPECT_THAT(shape_of(of(2, 2, 2), {4}).replica_of_slot.list(), ElementsAre(-1, -1));
+  EXPECT_THAT(shape_of(far, {4}).replica_of_slot.list(), ElementsAre(0, 1));
   EXPECT_EQ(shape_of(far, {4}).replicas, 2);
 }
 

@@ -143,8 +143,8 @@ TEST(Roster, who_lives_on_keeps_its_shard) {
     std::vector<policy::Node> with = left;
     for (std::size_t k = left.size(); k < nodes.size(); ++k) {
       with.push_back(200 + static_cast<int>(k));
-      joined.replica_of_slot.push_back(after.dp);
     }
+    joined.replica_of_slot.add(after.dp, static_cast<int>(nodes.size() - left.size()));
     for (const auto& one : roster.regroup(3, before, placed(joined, with, before, slots))) {
       for (std::size_t k = 0; k < one.to.size(); ++k) {
         const layout::Place was = layout::place_of(after, one.from[k]);

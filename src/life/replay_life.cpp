@@ -99,7 +99,7 @@ bool same_order(const Deed& one, const Deed& other) {
 // Rows count where replicas can be lost alone.
 Layout layout_of(const policy::Shape& shape, Seconds step) {
   Layout out{.nodes = shape.slots, .replicas = shape.replicas, .step = step};
-  const std::vector<int>& replicas = shape.replica_of_slot;
+  const std::vector<int> replicas = shape.replica_of_slot.list();
   out.replicas_whole = shape.replicas_whole && !replicas.empty() &&
                        shape.slots % shape.replicas == 0 &&
                        std::ranges::find(replicas, -1) == replicas.end();

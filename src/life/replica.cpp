@@ -20,12 +20,7 @@ policy::Shape shape_of(const Layout& layout) {
   out.replicas_whole = layout.replicas_whole;
   if (!layout.replicas_whole) return out;
   const int row = layout.row > 0 ? layout.row : layout.nodes / layout.replicas;
-  out.replica_of_slot.reserve(static_cast<std::size_t>(layout.nodes));
-  for (int slot = 0; slot < layout.nodes; slot += row) {
-    out.replica_of_slot.insert(out.replica_of_slot.end(),
-                               static_cast<std::size_t>(std::min(row, layout.nodes - slot)),
-                               slot / row % layout.replicas);
-  }
+  out.replica_of_slot = policy::SlotReplicas::rows(layout.nodes, layout.replicas, row);
   return out;
 }
 

@@ -173,7 +173,7 @@ class Replica {
   void report_hang(int cause, Node node);
   void report_slow(const Cause& cause, Node node);
   Node named(Node sick);  // it, or who is taken for it
-  bool trains(Node node) const { return policy_.slot_of(node) >= 0; }
+  bool trains(Node node) const { return policy_.trains(node); }
   bool is_live() const;
   bool has_unreported() const;  // a node of this generation is down, and nobody knows
   void halt(int cause);

@@ -56,6 +56,7 @@ class Decision {
   bool usable(Node node) const;
   int usable_count();
   int slot_of(Node node) const { return index_.slot_of(node); }  // -1: none
+  bool has_slot(Node node) const { return index_.has_slot(node); }
   SlotChange chosen(int count);      // for so many slots: who comes where
   std::vector<Moved> with_spares();  // where the node of a slot cannot stay
   std::vector<std::size_t> giving_way(std::ptrdiff_t missing, const std::vector<Node>& others);
@@ -103,7 +104,6 @@ class Decision {
 
 // Recovery::must_keep.
 std::vector<Step> needed_commits(const Memory& memory);
-std::vector<std::size_t> slots_of(const Shape& shape, int replica);  // ascending
 // One replica goes, with those slots; one more comes, with so many, at the end.
 void lose_replica(Shape& shape, int replica, const std::vector<std::size_t>& slots);
 void add_replica(Shape& shape, int slots);

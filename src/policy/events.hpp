@@ -12,6 +12,7 @@
 
 #include "base/units.hpp"
 #include "policy/node_list.hpp"
+#include "policy/slot_replicas.hpp"
 #include "policy/why.hpp"
 
 namespace celere::policy {
@@ -26,7 +27,7 @@ struct Shape {
   int replicas = 1;  // dp
   // Of each slot: the replica whose ranks it holds; empty, or -1: ranks of several, or of none
   // that could be lost alone.
-  std::vector<int> replica_of_slot = {};
+  SlotReplicas replica_of_slot = {};
   // Each replica has all weights and optimizer state, so that the others go on when one is lost.
   bool replicas_whole = false;
   friend bool operator==(const Shape&, const Shape&) = default;

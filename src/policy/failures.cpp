@@ -82,7 +82,7 @@ bool Decision::go_on_without(const std::vector<Node>& lost, const Why& why) {
   }
   if (replicas.size() != 1 || *replicas.begin() < 0) return false;
   const int replica = *replicas.begin();
-  const std::vector<std::size_t> gone = slots_of(m_.shape, replica);
+  const std::vector<std::size_t> gone = m_.shape.replica_of_slot.slots_of(replica);
   if (gone.size() == m_.slots.size()) return false;
   index_.change_slots(m_, {.gone = gone});
   lose_replica(m_.shape, replica, gone);
@@ -129,7 +129,7 @@ void Decision::on(const NodeCleared& event) {
 
 void Decision::on(const NodeGone& event) {
   NodeMemory& it = m_.nodes[event.node];
-  const bool mine = slot_of(event.node) >= 0;
+  const bool mine = has_slot(event.node);
   const bool expected = it.leaves.has_value();
   const bool was_there = it.present;
   it.present = false;
@@ -149,8 +149,7 @@ void Decision::on(const NodeGone& event) {
 void Decision::on(const WorkerExited& event) {
   const bool old = m_.phase == Phase::regrouping && event.generation == m_.generation - 1;
   if (!is_present(event.generation) && !old) return;
-  const int slot = slot_of(event.node);
-  if (slot < 0) return;
+  if (!has_slot(event.node)) return;
   const auto& regroup = m_.present.regroup;
   if (old && std::ranges::find(regroup->joining, event.node) != regroup->joining.end()) return;
   if (event.done || event.stopped) {
@@ -221,7 +220,7 @@ void Decision::on(const Overdue& event) {
   if (!is_present(event.generation)) return;
   std::vector<Node> absent;
   for (const Node node : event.absent) {
-    if (slot_of(node) >= 0) absent.push_back(node);
+    if (has_slot(node)) absent.push_back(node);
   }
   const std::string why = absent.empty() ? std::string("a step is overdue")
                                          : fmt::format("a step is overdue: node {} did not arrive",
@@ -241,7 +240,7 @@ void Decision::on(const Overdue& event) {
 
 void Decision::on(const Slow& event) {
   if (!is_present(event.generation) || m_.phase != Phase::training ||
-      event.factor < least_slow(settings_.straggler_factor) || slot_of(event.node) < 0) {
+      event.factor < least_slow(settings_.straggler_factor) || !has_slot(event.node)) {
     return;
   }
   NodeMemory& it = m_.nodes.at(event.node);
@@ -260,7 +259,7 @@ void Decision::on(const Preemption& event) {
   if (!it.present) return;
   it.leaves = m_.latest + event.notice;
   index_.changed(event.node);
-  if (m_.phase != Phase::training || slot_of(event.node) < 0) return;
+  if (m_.phase != Phase::training || !has_slot(event.node)) return;
   ask_save(
       fmt::format("node {} will be taken away in {:.0f} s", event.node, event.notice.in_base()));
 }

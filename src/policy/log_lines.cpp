@@ -73,7 +73,8 @@ class Fields {
     add("slots", shape.slots);
     add("replicas", shape.replicas);
     add("replicas_whole", shape.replicas_whole);
-    if (!shape.replica_of_slot.empty()) add("replica_of_slot", joined(shape.replica_of_slot));
+    if (!shape.replica_of_slot.empty())
+      add("replica_of_slot", joined(shape.replica_of_slot.list()));
   }
 
   void of(const NodeJoined& it) { add("node", it.node); }
@@ -194,7 +195,9 @@ class Reader {
     get("replicas", out.replicas);
     get("replicas_whole", out.replicas_whole);
     if (find_field(line_, "replica_of_slot") != nullptr) {
-      get("replica_of_slot", out.replica_of_slot);
+      std::vector<int> replicas;
+      get("replica_of_slot", replicas);
+      out.replica_of_slot = std::move(replicas);
     }
   }
 

@@ -88,7 +88,7 @@ Json json_of(const T& value) {
   } else if constexpr (std::is_same_v<T, Shape>) {
     return {{"slots", value.slots},
             {"replicas", value.replicas},
-            {"replica_of_slot", value.replica_of_slot},
+            {"replica_of_slot", value.replica_of_slot.list()},
             {"replicas_whole", value.replicas_whole}};
   } else if constexpr (std::is_same_v<T, Plan>) {
     return {{"shape", json_of(value.shape)}, {"nodes", value.nodes}};
@@ -168,7 +168,9 @@ void read(const Json& json, T& value) {
   } else if constexpr (std::is_same_v<T, Shape>) {
     read(json.at("slots"), value.slots);
     read(json.at("replicas"), value.replicas);
-    read(json.at("replica_of_slot"), value.replica_of_slot);
+    std::vector<int> replicas;
+    read(json.at("replica_of_slot"), replicas);
+    value.replica_of_slot = std::move(replicas);
     read(json.at("replicas_whole"), value.replicas_whole);
   } else if constexpr (std::is_same_v<T, Plan>) {
     read(json.at("shape"), value.shape);

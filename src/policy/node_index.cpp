@@ -8,42 +8,40 @@ namespace celere::policy {
 
 void NodeIndex::rebuild(const Memory& memory, int node_failures) {
   *this = {};
-  node_failures_ = static_cast<std::size_t>(std::max(node_failures, 0));
+  node_failures_ = std::max(node_failures, 0);
   for (std::size_t i = 0; i < memory.slots.size(); ++i) {
     places_.push_back(static_cast<Place>(i));
     entries_[memory.slots[i]].place = places_.back();
   }
-  memory.nodes.each([&](Node node, const NodeMemory& it) { enter(node, entries_[node], it); });
+  memory.nodes.each([&](Node node, const NodeMemory& it) { count_anew(node, entries_[node], it); });
 }
 
-void NodeIndex::leave(Node node, IndexedNode& entry) {
-  if (!entry.known) return;
-  if (entry.steady) {
-    --steady_;
-    if (entry.spare) spares_.erase({entry.slow, entry.failures, node});
-  }
-  if (entry.leaving) leaving_.erase(node);
-  if (entry.lemon) lemons_.erase(node);
-  if (entry.odd) odd_.erase({entry.odd_place, node});
-  entry.known = false;
-}
-
-void NodeIndex::enter(Node node, IndexedNode& entry, const NodeMemory& memory) {
+void NodeIndex::count_anew(Node node, IndexedNode& entry, const NodeMemory& memory) {
+  const IndexedNode before = entry;
   entry = counted(entry.place, memory);
-  if (entry.steady) {
-    ++steady_;
-    if (entry.spare) spares_.emplace(entry.slow, entry.failures, node);
-  }
+  if (entry == before) return;  // mostly what changed does not count here
+  steady_ += (entry.steady ? 1 : 0) - (before.steady ? 1 : 0);
+  if (before.spare) spares_like(before).erase(node);
+  if (entry.spare) spares_like(entry).insert(node);
+  if (before.leaving) leaving_.erase(node);
   if (entry.leaving) leaving_.insert(node);
+  if (before.lemon) lemons_.erase(node);
   if (entry.lemon) lemons_.insert(node);
-  if (entry.odd) odd_.emplace(entry.place, node);
+  if (before.odd) odd_.erase({before.odd_place, node});
+  if (entry.odd) odd_.emplace(entry.odd_place, node);
+}
+
+NodeSet& NodeIndex::spares_like(const IndexedNode& entry) {
+  std::vector<NodeSet>& like = spares_[entry.slow ? 1 : 0];
+  const auto failures = static_cast<std::size_t>(entry.failures);
+  if (failures >= like.size()) like.resize(failures + 1);
+  return like[failures];
 }
 
 IndexedNode NodeIndex::counted(Place place, const NodeMemory& memory) const {
   const bool there = memory.present && !memory.drained;
-  IndexedNode out{
-      .place = place, .known = true, .steady = there && !memory.leaves, .slow = memory.slow};
-  out.failures = memory.failures.size();
+  IndexedNode out{.place = place, .steady = there && !memory.leaves, .slow = memory.slow};
+  out.failures = static_cast<int>(memory.failures.size());
   out.odd = place >= 0 && (!out.steady || out.slow);
   out.odd_place = place;
   out.spare = out.steady && place < 0;
@@ -53,19 +51,9 @@ IndexedNode NodeIndex::counted(Place place, const NodeMemory& memory) const {
 }
 
 void NodeIndex::settle(const Memory& memory) {
-  if (changed_.empty()) return;
-  // Mostly what changed does not count here.
-  std::erase_if(changed_, [&](Node node) {
-    const NodeMemory* found = memory.nodes.find(node);
-    const IndexedNode* entry = entries_.find(node);
-    return found != nullptr && entry != nullptr && *entry == counted(entry->place, *found);
-  });
-  // All leave first: one may take the slot of another.
-  for (const Node node : changed_) leave(node, entries_[node]);
   for (const Node node : changed_) {
-    IndexedNode& entry = entries_[node];
     const NodeMemory* found = memory.nodes.find(node);
-    if (!entry.known && found != nullptr) enter(node, entry, *found);
+    if (found != nullptr) count_anew(node, entries_[node], *found);
   }
   changed_.clear();
 }
@@ -97,6 +85,14 @@ void NodeIndex::change_slots(Memory& memory, const SlotChange& change) {
     gain(node, places_.back());
   }
   settle(memory);
+  // Places only grow.
+  constexpr Place most = 2'000'000'000;
+  if (!places_.empty() && places_.back() > most) rebuild(memory, node_failures_);
+}
+
+bool NodeIndex::has_slot(Node node) const {
+  const IndexedNode* found = entries_.find(node);
+  return found != nullptr && found->place >= 0;
 }
 
 int NodeIndex::slot_of(Node node) const {

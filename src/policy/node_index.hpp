@@ -7,14 +7,15 @@
 // when it is asked for, and a replica that is lost or joins changes its own nodes alone.
 #pragma once
 
-#include <cstdint>
+#include <array>
+#include <compare>
 #include <optional>
 #include <set>
-#include <tuple>
 #include <utility>
 #include <vector>
 
 #include "policy/memory.hpp"
+#include "policy/node_set.hpp"
 
 namespace celere::policy {
 
@@ -46,11 +47,10 @@ void erase_at(std::vector<T>& list, const std::vector<std::size_t>& places) {
 
 // What one node counts as.
 struct IndexedNode {
-  std::int64_t place = -1;  // of its slot; -1: none
-  bool known = false;       // the rest is what it counts as
+  int place = -1;  // of its slot; -1: none
+  int odd_place = -1;
+  int failures = 0;
   bool steady = false, slow = false, odd = false, spare = false, leaving = false, lemon = false;
-  std::int64_t odd_place = -1;
-  std::size_t failures = 0;
   friend bool operator==(const IndexedNode&, const IndexedNode&) = default;
 };
 
@@ -67,15 +67,32 @@ class NodeIndex {
   void origin_changed() { slots_of_replica_.reset(); }
 
   int slot_of(Node node) const;  // -1: none
+  bool has_slot(Node node) const;
   // Nodes that are there, not drained and not leaving: can be used whatever the time is.
   int steady() const { return steady_; }
   // Those that are there, not drained, and have been told that they leave.
   const std::set<Node>& leaving() const { return leaving_; }
-  // Steady nodes without a slot, the best first: by slow, failures, number.
-  using Rank = std::tuple<bool, std::size_t, Node>;
-  const std::set<Rank>& spares() const { return spares_; }
+  // Steady nodes without a slot, the best first: by slow, failures, number. Until `visit` says
+  // false.
+  struct Rank {
+    bool slow = false;
+    int failures = 0;
+    Node node = 0;
+    friend auto operator<=>(const Rank&, const Rank&) = default;
+  };
+  template <typename Visit>
+  void each_spare(const Visit& visit) const {
+    for (const bool slow : {false, true}) {
+      int failures = 0;
+      for (const NodeSet& nodes : spares_[slow ? 1 : 0]) {
+        const auto of_rank = [&](Node node) { return visit(Rank{slow, failures, node}); };
+        if (!nodes.each(of_rank)) return;
+        ++failures;
+      }
+    }
+  }
   // Nodes with a slot that are not steady, or slow, in the order of their slots.
-  using Place = std::int64_t;
+  using Place = int;
   const std::set<std::pair<Place, Node>>& odd() const { return odd_; }
   // Nodes with so many failures that they are to be drained, and are not.
   const std::set<Node>& lemons() const { return lemons_; }
@@ -84,16 +101,16 @@ class NodeIndex {
 
  private:
   IndexedNode counted(Place place, const NodeMemory& memory) const;
-  void leave(Node node, IndexedNode& entry);
-  void enter(Node node, IndexedNode& entry, const NodeMemory& memory);
+  void count_anew(Node node, IndexedNode& entry, const NodeMemory& memory);
+  NodeSet& spares_like(const IndexedNode& entry);
 
   NodeTable<IndexedNode> entries_;
   std::vector<Place> places_;  // of each slot, ascending
   std::vector<Node> changed_;
-  std::size_t node_failures_ = 1;
+  int node_failures_ = 1;
   int steady_ = 0;
   std::set<Node> leaving_, lemons_;
-  std::set<Rank> spares_;
+  std::array<std::vector<NodeSet>, 2> spares_;  // by slow, failures
   std::set<std::pair<Place, Node>> odd_;
   std::optional<int> slots_of_replica_;  // nothing: not counted yet
 };

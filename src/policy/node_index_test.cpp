@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
+#include <set>
 
 #include "base/prng.hpp"
 #include "policy/decision.hpp"
@@ -21,11 +23,13 @@ struct Slow {
       const int slot = slot_of(node);
       steady += is_steady ? 1 : 0;
       if (there && it.leaves) leaving.insert(node);
-      if (is_steady && slot < 0) spares.emplace(it.slow, it.failures.size(), node);
+      const auto failures = static_cast<int>(it.failures.size());
+      if (is_steady && slot < 0) spares.push_back({it.slow, failures, node});
       if (slot >= 0 && (!is_steady || it.slow)) odd.emplace_back(slot, node);
-      if (!it.drained && it.failures.size() >= lemon_from) lemons.insert(node);
+      if (!it.drained && failures >= lemon_from) lemons.insert(node);
     });
     std::ranges::sort(odd);
+    std::ranges::sort(spares);
   }
   int slot_of(Node node) const {
     const auto at = std::ranges::find(memory.slots, node);
@@ -34,7 +38,7 @@ struct Slow {
   const Memory& memory;
   int steady = 0;
   std::set<Node> leaving, lemons;
-  std::set<NodeIndex::Rank> spares;
+  std::vector<NodeIndex::Rank> spares;
   std::vector<std::pair<int, Node>> odd;  // slot, node
 };
 
@@ -43,11 +47,19 @@ void expect_same(const NodeIndex& index, const Memory& memory) {
   EXPECT_EQ(index.steady(), slow.steady);
   EXPECT_EQ(index.leaving(), slow.leaving);
   EXPECT_EQ(index.lemons(), slow.lemons);
-  EXPECT_EQ(index.spares(), slow.spares);
+  std::vector<NodeIndex::Rank> spares;
+  index.each_spare([&](const NodeIndex::Rank& rank) {
+    spares.push_back(rank);
+    return true;
+  });
+  EXPECT_EQ(spares, slow.spares);
   std::vector<std::pair<int, Node>> odd;
   for (const auto& [place, node] : index.odd()) odd.emplace_back(index.slot_of(node), node);
   EXPECT_EQ(odd, slow.odd);
-  for (Node node = -1; node <= nodes; ++node) EXPECT_EQ(index.slot_of(node), slow.slot_of(node));
+  for (Node node = -1; node <= nodes; ++node) {
+    EXPECT_EQ(index.slot_of(node), slow.slot_of(node));
+    EXPECT_EQ(index.has_slot(node), slow.slot_of(node) >= 0);
+  }
 }
 
 class Changes {
@@ -123,11 +135,40 @@ TEST(NodeIndex, says_what_counting_says) {
   }
 }
 
+// The bits of a word, of its neighbours, of another thousand, and numbers that have no bit.
+TEST(NodeSet, holds_what_a_set_holds) {
+  Prng prng(2, 0);
+  constexpr std::array<Node, 5> from = {0, 60, 5000, (1 << 20) - 3, -2};
+  NodeSet set;
+  std::set<Node> held;
+  for (int round = 0; round < 20'000; ++round) {
+    const Node node = from[prng.below(from.size())] + static_cast<Node>(prng.below(9));
+    if (prng.below(2) == 0) {
+      set.insert(node);
+      held.insert(node);
+    } else {
+      set.erase(node);
+      held.erase(node);
+    }
+    if (round % 50 != 0) continue;
+    std::vector<Node> all(held.begin(), held.end()), found;
+    const std::size_t most = prng.below(all.size() + 2);
+    const bool whole = set.each([&](Node one) {
+      if (found.size() == most) return false;
+      found.push_back(one);
+      return true;
+    });
+    EXPECT_EQ(whole, most >= all.size());
+    all.resize(std::min(most, all.size()));
+    ASSERT_EQ(found, all) << "round " << round;
+  }
+}
+
 // Replicas of rows of two slots, in turn: 0 0 1 1 2 2 0 0 1 1 2 2.
 TEST(Shape, loses_a_replica_and_gets_one) {
   Shape shape{.slots = 12, .replicas = 3, .replica_of_slot = {0, 0, 1, 1, 2, 2, 0, 0, 1, 1, 2, 2}};
   EXPECT_EQ(slots_of_replica(shape), 4);
-  const std::vector<std::size_t> gone = slots_of(shape, 1);
+  const std::vector<std::size_t> gone = shape.replica_of_slot.slots_of(1);
   EXPECT_EQ(gone, (std::vector<std::size_t>{2, 3, 8, 9}));
   lose_replica(shape, 1, gone);
   EXPECT_EQ(shape, (Shape{.slots = 8, .replicas = 2, .replica_of_slot = {0, 0, 1, 1, 0, 0, 1, 1}}));
@@ -137,23 +178,41 @@ TEST(Shape, loses_a_replica_and_gets_one) {
   EXPECT_EQ(slots_of_replica(shape), 0);  // not equally many
 }
 
-// Of 1,000 slots in any order: those of the lost one are left out, and the numbers above are one
-// less.
-TEST(Shape, loses_any_replica_of_many) {
+// Of a thousand slots in any order, and of those in rows: those of the lost one are left out, and
+// the numbers above are one less; a list and rows that are the same are equal.
+TEST(SlotReplicas, lose_any_replica_of_many) {
   Prng prng(1, 0);
-  Shape shape{.slots = 1000, .replicas = 9, .replica_of_slot = {}};
-  for (int slot = 0; slot < shape.slots; ++slot) {
-    shape.replica_of_slot.push_back(static_cast<int>(prng.below(9)));
-  }
-  while (shape.replicas > 1) {
-    const int lost = static_cast<int>(prng.below(static_cast<std::uint64_t>(shape.replicas)));
-    std::vector<int> expected;
-    for (const int replica : shape.replica_of_slot) {
-      if (replica != lost) expected.push_back(replica > lost ? replica - 1 : replica);
+  for (int kind = 0; kind < 12; ++kind) {
+    const int row = kind / 2, count = row > 0 ? 9 * row * (1 + kind % 2) : 1000;
+    std::vector<int> list;
+    for (int slot = 0; slot < count; ++slot) {
+      list.push_back(row > 0 ? slot / row % 9 : static_cast<int>(prng.below(9)));
     }
-    lose_replica(shape, lost, slots_of(shape, lost));
-    ASSERT_EQ(shape.replica_of_slot, expected) << "lost " << lost << " of seed 1";
-    ASSERT_EQ(shape.slots, std::ssize(expected));
+    SlotReplicas replicas = list;
+    EXPECT_TRUE(row == 0 || replicas == SlotReplicas::rows(count, 9, row));
+    for (int left = 9; left > 1; --left) {
+      SCOPED_TRACE(testing::Message() << "kind " << kind << ", " << left << " left");
+      const int lost = static_cast<int>(prng.below(static_cast<std::uint64_t>(left)));
+      std::vector<int> expected;
+      std::vector<std::size_t> slots;
+      for (std::size_t slot = 0; slot < list.size(); ++slot) {
+        const int replica = list[slot];
+        if (replica == lost) slots.push_back(slot);
+        if (replica != lost) expected.push_back(replica > lost ? replica - 1 : replica);
+      }
+      ASSERT_EQ(replicas.slots_of(lost), slots);
+      EXPECT_EQ(replicas.slots_of_each(left), row > 0 ? count / 9 : 0);
+      EXPECT_TRUE(replicas.is_within(0, left - 1) && !replicas.is_within(0, left - 2));
+      replicas.lose(lost, slots);
+      ASSERT_EQ(replicas.list(), expected);
+      ASSERT_EQ(replicas, SlotReplicas(expected));
+      ASSERT_NE(replicas, SlotReplicas(list));
+      list = expected;
+    }
+    replicas.add(1, row > 0 ? count / 9 : 3);
+    list.insert(list.end(), static_cast<std::size_t>(row > 0 ? count / 9 : 3), 1);
+    ASSERT_EQ(replicas.list(), list);
+    ASSERT_EQ(replicas, SlotReplicas(list));
   }
 }
 

@@ -75,6 +75,7 @@ class Recovery {
   std::optional<Step> committed() const;  // the newest that is trusted
   // Which of them it is; -1: none, a spare.
   int slot_of(Node node) const;
+  bool trains(Node node) const { return index_.has_slot(node); }
   bool is_drained(Node node) const;
   // So many nodes are there, not drained, and not about to be taken away.
   int steady() const { return index_.steady(); }

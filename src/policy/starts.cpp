@@ -2,7 +2,6 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <tuple>
 
 #include "policy/decision.hpp"
 
@@ -16,54 +15,26 @@ std::string listed(const std::vector<Node>& nodes) {
 }  // namespace
 
 bool is_valid(const Shape& shape) {
-  const bool named = !shape.replica_of_slot.empty();
+  const SlotReplicas& named = shape.replica_of_slot;
   return shape.slots >= 1 && shape.replicas >= 1 &&
-         (!named || std::ssize(shape.replica_of_slot) == shape.slots) &&
-         std::ranges::all_of(shape.replica_of_slot, [&](int replica) {
-           return replica >= -1 && replica < shape.replicas;
-         });
-}
-
-std::vector<std::size_t> slots_of(const Shape& shape, int replica) {
-  const std::vector<int>& all = shape.replica_of_slot;
-  std::vector<std::size_t> out;
-  for (auto at = std::ranges::find(all, replica); at != all.end();
-       at = std::find(at + 1, all.end(), replica)) {
-    out.push_back(static_cast<std::size_t>(at - all.begin()));
-  }
-  return out;
+         (named.empty() || std::ssize(named) == shape.slots) &&
+         named.is_within(-1, shape.replicas - 1);
 }
 
 void lose_replica(Shape& shape, int replica, const std::vector<std::size_t>& slots) {
-  erase_at(shape.replica_of_slot, slots);
-  // In blocks, which the compiler takes at once: there are forty thousand slots.
-  constexpr std::size_t block = 64;
-  std::vector<int>& all = shape.replica_of_slot;
-  std::size_t slot = 0;
-  for (; slot + block <= all.size(); slot += block) {
-    for (std::size_t i = 0; i < block; ++i) all[slot + i] -= all[slot + i] > replica ? 1 : 0;
-  }
-  for (; slot < all.size(); ++slot) all[slot] -= all[slot] > replica ? 1 : 0;
+  shape.replica_of_slot.lose(replica, slots);
   shape.slots = static_cast<int>(shape.replica_of_slot.size());
   --shape.replicas;
 }
 
 void add_replica(Shape& shape, int slots) {
-  shape.replica_of_slot.insert(shape.replica_of_slot.end(), static_cast<std::size_t>(slots),
-                               shape.replicas);
+  shape.replica_of_slot.add(shape.replicas, slots);
   shape.slots += slots;
   ++shape.replicas;
 }
 
 int slots_of_replica(const Shape& shape) {
-  if (shape.replica_of_slot.empty() || shape.slots % shape.replicas != 0) return 0;
-  std::vector<int> counts(static_cast<std::size_t>(shape.replicas));
-  for (const int replica : shape.replica_of_slot) {
-    if (replica < 0) return 0;
-    ++counts[static_cast<std::size_t>(replica)];
-  }
-  const int each = shape.slots / shape.replicas;
-  return std::ranges::all_of(counts, [&](int count) { return count == each; }) ? each : 0;
+  return shape.replica_of_slot.slots_of_each(shape.replicas);
 }
 
 bool Decision::usable(const NodeMemory& node) const {
@@ -88,20 +59,20 @@ std::vector<Node> Decision::spares(std::size_t most) {
   for (const Node number : index_.leaving()) {
     const NodeMemory& node = m_.nodes.at(number);
     if (usable(node) && slot_of(number) < 0) {
-      leaving.emplace_back(node.slow, node.failures.size(), number);
+      leaving.push_back({node.slow, static_cast<int>(node.failures.size()), number});
     }
   }
   std::ranges::sort(leaving);
   auto next = leaving.begin();
   std::vector<Node> out;
   const auto take = [&](const NodeIndex::Rank& rank) {
-    if (out.size() < most) out.push_back(std::get<Node>(rank));
+    if (out.size() < most) out.push_back(rank.node);
   };
-  for (const NodeIndex::Rank& rank : index_.spares()) {
+  index_.each_spare([&](const NodeIndex::Rank& rank) {
     while (next != leaving.end() && *next < rank) take(*next++);
-    if (out.size() == most) break;
     take(rank);
-  }
+    return out.size() < most;
+  });
   while (next != leaving.end()) take(*next++);
   return out;
 }

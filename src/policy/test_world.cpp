@@ -9,9 +9,10 @@ namespace celere::policy {
 namespace {
 
 Shape shape_of(int nodes) {
-  Shape out{.slots = nodes, .replicas = nodes, .replica_of_slot = {}, .replicas_whole = true};
-  for (int slot = 0; slot < nodes; ++slot) out.replica_of_slot.push_back(slot);
-  return out;
+  return {.slots = nodes,
+          .replicas = nodes,
+          .replica_of_slot = SlotReplicas::rows(nodes, nodes, 1),
+          .replicas_whole = true};
 }
 
 Step newest(const std::set<Step>& steps) { return steps.empty() ? 0 : *steps.rbegin(); }
