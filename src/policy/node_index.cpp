@@ -17,18 +17,31 @@ void NodeIndex::rebuild(const Memory& memory, int node_failures) {
 }
 
 void NodeIndex::count_anew(Node node, IndexedNode& entry, const NodeMemory& memory) {
-  const IndexedNode before = entry;
-  entry = counted(entry.place, memory);
-  if (entry == before) return;  // mostly what changed does not count here
-  steady_ += (entry.steady ? 1 : 0) - (before.steady ? 1 : 0);
+  IndexedNode now = entry;
+  const bool there = memory.present && !memory.drained;
+  now.steady = there && !memory.leaves;
+  now.slow = memory.slow;
+  now.failures = static_cast<int>(memory.failures.size());
+  now.leaving = there && memory.leaves.has_value();
+  now.lemon = !memory.drained && now.failures >= node_failures_;
+  count_at(now.place, node, entry, now);
+}
+
+void NodeIndex::count_at(Place place, Node node, IndexedNode& entry, IndexedNode now) {
+  now.place = place;
+  now.odd = place >= 0 && (!now.steady || now.slow);
+  now.spare = now.steady && place < 0;
+  const IndexedNode before = std::exchange(entry, now);
+  if (now == before) return;  // mostly what changed does not count here
+  steady_ += (now.steady ? 1 : 0) - (before.steady ? 1 : 0);
   if (before.spare) spares_like(before).erase(node);
-  if (entry.spare) spares_like(entry).insert(node);
+  if (now.spare) spares_like(now).insert(node);
   if (before.leaving) leaving_.erase(node);
-  if (entry.leaving) leaving_.insert(node);
+  if (now.leaving) leaving_.insert(node);
   if (before.lemon) lemons_.erase(node);
-  if (entry.lemon) lemons_.insert(node);
-  if (before.odd) odd_.erase({before.odd_place, node});
-  if (entry.odd) odd_.emplace(entry.odd_place, node);
+  if (now.lemon) lemons_.insert(node);
+  if (before.odd) odd_.erase({before.place, node});
+  if (now.odd) odd_.emplace(place, node);
 }
 
 NodeSet& NodeIndex::spares_like(const IndexedNode& entry) {
@@ -36,18 +49,6 @@ NodeSet& NodeIndex::spares_like(const IndexedNode& entry) {
   const auto failures = static_cast<std::size_t>(entry.failures);
   if (failures >= like.size()) like.resize(failures + 1);
   return like[failures];
-}
-
-IndexedNode NodeIndex::counted(Place place, const NodeMemory& memory) const {
-  const bool there = memory.present && !memory.drained;
-  IndexedNode out{.place = place, .steady = there && !memory.leaves, .slow = memory.slow};
-  out.failures = static_cast<int>(memory.failures.size());
-  out.odd = place >= 0 && (!out.steady || out.slow);
-  out.odd_place = place;
-  out.spare = out.steady && place < 0;
-  out.leaving = there && memory.leaves.has_value();
-  out.lemon = !memory.drained && out.failures >= node_failures_;
-  return out;
 }
 
 void NodeIndex::settle(const Memory& memory) {
@@ -61,15 +62,14 @@ void NodeIndex::settle(const Memory& memory) {
 void NodeIndex::change_slots(Memory& memory, const SlotChange& change) {
   settle(memory);
   std::vector<Node>& slots = memory.slots.change();
-  const auto lose = [&](std::size_t slot) {
-    entries_[slots[slot]].place = -1;
-    changed(slots[slot]);
-  };
-  const auto gain = [&](Node node, Place place) {
+  const auto place_at = [&](Node node, Place place) {
     IndexedNode& entry = entries_[node];
-    CHECK_EQ(entry.place, -1);
-    entry.place = place;
-    changed(node);
+    count_at(place, node, entry, entry);
+  };
+  const auto lose = [&](std::size_t slot) { place_at(slots[slot], -1); };
+  const auto gain = [&](Node node, Place place) {
+    CHECK(!has_slot(node));
+    place_at(node, place);
   };
   for (const Moved& one : change.put) lose(one.slot);
   for (const std::size_t slot : change.gone) lose(slot);
@@ -84,7 +84,6 @@ void NodeIndex::change_slots(Memory& memory, const SlotChange& change) {
     places_.push_back(places_.empty() ? 0 : places_.back() + 1);
     gain(node, places_.back());
   }
-  settle(memory);
   // Places only grow.
   constexpr Place most = 2'000'000'000;
   if (!places_.empty() && places_.back() > most) rebuild(memory, node_failures_);

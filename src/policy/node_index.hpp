@@ -48,7 +48,6 @@ void erase_at(std::vector<T>& list, const std::vector<std::size_t>& places) {
 // What one node counts as.
 struct IndexedNode {
   int place = -1;  // of its slot; -1: none
-  int odd_place = -1;
   int failures = 0;
   bool steady = false, slow = false, odd = false, spare = false, leaving = false, lemon = false;
   friend bool operator==(const IndexedNode&, const IndexedNode&) = default;
@@ -100,8 +99,9 @@ class NodeIndex {
   int slots_of_replica(const Memory& memory);
 
  private:
-  IndexedNode counted(Place place, const NodeMemory& memory) const;
   void count_anew(Node node, IndexedNode& entry, const NodeMemory& memory);
+  // As `now` has it, at this place.
+  void count_at(Place place, Node node, IndexedNode& entry, IndexedNode now);
   NodeSet& spares_like(const IndexedNode& entry);
 
   NodeTable<IndexedNode> entries_;

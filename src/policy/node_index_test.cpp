@@ -209,10 +209,23 @@ TEST(SlotReplicas, lose_any_replica_of_many) {
       ASSERT_NE(replicas, SlotReplicas(list));
       list = expected;
     }
-    replicas.add(1, row > 0 ? count / 9 : 3);
-    list.insert(list.end(), static_cast<std::size_t>(row > 0 ? count / 9 : 3), 1);
-    ASSERT_EQ(replicas.list(), list);
-    ASSERT_EQ(replicas, SlotReplicas(list));
+    // Those that have joined are lost like the others.
+    const int more = row > 0 ? count / 9 : 3;
+    for (const int joins : {1, 2, 3}) {
+      replicas.add(joins, more);
+      list.insert(list.end(), static_cast<std::size_t>(more), joins);
+      ASSERT_EQ(replicas.list(), list);
+      ASSERT_EQ(replicas, SlotReplicas(list));
+    }
+    for (const int lost : {2, 0, 1}) {
+      const std::vector<std::size_t> slots = replicas.slots_of(lost);
+      ASSERT_EQ(slots, SlotReplicas(list).slots_of(lost));
+      replicas.lose(lost, slots);
+      erase_at(list, slots);
+      for (int& replica : list) replica -= replica > lost ? 1 : 0;
+      ASSERT_EQ(replicas.list(), list);
+      ASSERT_EQ(replicas, SlotReplicas(list));
+    }
   }
 }
 

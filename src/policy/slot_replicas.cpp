@@ -124,7 +124,14 @@ void SlotReplicas::lose(int replica, const std::vector<std::size_t>& slots) {
   for (Joined& one : joined_) one.replica -= one.replica > replica ? 1 : 0;
 }
 
-void SlotReplicas::add(int replica, int count) { joined_.push_back({replica, count}); }
+void SlotReplicas::add(int replica, int count) {
+  const bool one_turn = !list_ && joined_.empty() && first_ == row_ * replicas_;
+  if (one_turn && replica == replicas_ && count == row_) {
+    *this = rows(first_ + row_, replicas_ + 1, row_);
+  } else {
+    joined_.push_back({replica, count});
+  }
+}
 
 bool operator==(const SlotReplicas& one, const SlotReplicas& other) {
   if (one.size() != other.size()) return false;
