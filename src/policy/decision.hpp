@@ -70,7 +70,7 @@ class Decision {
   // Spares, new nodes: does what the present generation can gain by them.
   void improve();
   bool join_replica();
-  std::string why_move();  // a reason to go to other nodes at the next checkpoint, or empty
+  std::optional<Why> why_move();  // to other nodes at the next checkpoint; nothing: no reason
   void ask_save(const Why& why);
   void stop_saved();
 

@@ -112,7 +112,7 @@ void Decision::on(const NodeJoined& event) {
   index_.settle(m_);
   const std::set<Node> lemons = index_.lemons();
   for (const Node node : lemons) drain_if_lemon(node);
-  if (m_.phase == Phase::waiting) return start_or_wait(fmt::format("node {} is there", event.node));
+  if (m_.phase == Phase::waiting) return start_or_wait(Why("node {} is there", event.node));
   improve();
 }
 
@@ -122,7 +122,7 @@ void Decision::on(const NodeCleared& event) {
   it.failures.clear();
   index_.changed(event.node);
   if (m_.phase == Phase::waiting) {
-    return start_or_wait(fmt::format("node {} may work again", event.node));
+    return start_or_wait(Why("node {} may work again", event.node));
   }
   improve();
 }

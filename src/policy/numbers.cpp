@@ -64,8 +64,8 @@ void Decision::on(const CheckpointCommitted& event) {
   if (m_.distrusted && event.step >= *m_.distrusted) m_.distrusted.reset();
   forget_old_commits();
   m_.present.save_asked = false;
-  if (const std::string why = why_move(); !why.empty()) {
-    kill(why + ", and all is saved: goes there");
+  if (const std::optional<Why> why = why_move()) {
+    kill(Why("{}, and all is saved: goes there", *why));
   }
 }
 

@@ -8,11 +8,23 @@
 namespace celere::policy {
 namespace {
 
-std::string listed(const std::vector<Node>& nodes) {
-  return fmt::format("{} {}", nodes.size() == 1 ? "node" : "nodes", fmt::join(nodes, ", "));
-}
+// "node 3", "nodes 3, 4": written when it is read, as they may be thousands.
+struct Listed {
+  std::vector<Node> nodes;
+};
 
 }  // namespace
+}  // namespace celere::policy
+
+template <>
+struct fmt::formatter<celere::policy::Listed> : fmt::formatter<std::string_view> {
+  auto format(const celere::policy::Listed& of, fmt::format_context& context) const {
+    return fmt::format_to(context.out(), "{} {}", of.nodes.size() == 1 ? "node" : "nodes",
+                          fmt::join(of.nodes, ", "));
+  }
+};
+
+namespace celere::policy {
 
 bool is_valid(const Shape& shape) {
   const SlotReplicas& named = shape.replica_of_slot;
@@ -213,7 +225,7 @@ void Decision::start(const Why& why) {
   Why how = "on the same nodes";
   if (!m_.started) {
     present.how = How::first;
-    how = Why("on {}", listed(come));
+    how = Why("on {}", Listed{std::move(come)});
   } else if (resized) {
     present.how = How::resized;
     how = Why("in a layout for {} nodes", m_.next.shape.slots);
@@ -221,7 +233,8 @@ void Decision::start(const Why& why) {
     present.how = How::in_place;
   } else {
     present.how = fresh.empty() ? How::elsewhere : How::spare;
-    how = fresh.empty() ? Why("with {}", listed(other)) : Why("with spare {}", listed(fresh));
+    how = fresh.empty() ? Why("with {}", Listed{std::move(other)})
+                        : Why("with spare {}", Listed{std::move(fresh)});
   }
   const Step from = m_.commits.empty() ? 0 : m_.commits.back();
   if (m_.distrusted && *m_.distrusted > from) present.from_step = from;
@@ -262,28 +275,28 @@ bool Decision::join_replica() {
   m_.phase = Phase::regrouping;
   ++m_.generation;
   m_.present.regroup = Regroup{m_.generation, m_.slots, m_.shape.replicas, std::nullopt, joining};
-  act(*m_.present.regroup, fmt::format("{} can train as the last replica again", listed(joining)));
+  act(*m_.present.regroup, Why("{} can train as the last replica again", Listed{joining}));
   return true;
 }
 
-std::string Decision::why_move() {
-  if (m_.phase != Phase::training) return "";
+std::optional<Why> Decision::why_move() {
+  if (m_.phase != Phase::training) return std::nullopt;
   if (m_.next.shape.slots > m_.origin.shape.slots && usable_count() >= m_.next.shape.slots) {
-    return fmt::format("there are nodes for a layout of {}", m_.next.shape.slots);
+    return Why("there are nodes for a layout of {}", m_.next.shape.slots);
   }
   index_.settle(m_);
-  if (index_.odd().empty()) return "";
+  if (index_.odd().empty()) return std::nullopt;
   const std::vector<Node> others = spares(1);
   for (const auto& [place, node] : index_.odd()) {
     const NodeMemory& it = m_.nodes.at(node);
     if (it.present && !usable(it) && usable_count() >= m_.next.shape.slots) {
-      return fmt::format("node {} {}", node, it.drained ? "is drained" : "will be taken away");
+      return Why("node {} {}", node, it.drained ? "is drained" : "will be taken away");
     }
     if (it.slow && !others.empty() && !m_.nodes.at(others.front()).slow) {
-      return fmt::format("node {} is slow, and a spare is there", node);
+      return Why("node {} is slow, and a spare is there", node);
     }
   }
-  return "";
+  return std::nullopt;
 }
 
 void Decision::ask_save(const Why& why) {
@@ -298,8 +311,8 @@ void Decision::improve() {
       nodes_wanted() == m_.full.shape.slots) {
     ask_plan(m_.full.shape.slots, "there are nodes for the full layout again");
   }
-  if (const std::string why = why_move(); !why.empty()) {
-    ask_save(why + ": saves first, then starts there");
+  if (const std::optional<Why> why = why_move()) {
+    ask_save(Why("{}: saves first, then starts there", *why));
   }
 }
 
