@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "life/scene.hpp"
+#include "wire/events.hpp"
 
 namespace celere::life {
 
@@ -42,6 +43,12 @@ struct StoryEvent {
   bool failure = false;  // something strikes, spares as well
 };
 
+// A line of events.jsonl, as a real training writes one for each decision (policy/log_lines.hpp).
+struct LoggedDecision {
+  Nanoseconds at = 0;
+  wire::Event line = {};
+};
+
 // What the training did for a while, where the story is asked for. One without a part trains: its
 // steps, saves and evaluations are told apart in the account alone.
 struct Span {
@@ -68,8 +75,9 @@ struct Life {
   std::optional<Dollars> dollars = {};
   // When each of `milestones` equal shares of the steps was first done; as far as it came.
   std::vector<Nanoseconds> reached = {};
-  std::vector<StoryEvent> story = {};  // where it was asked for
-  std::vector<Span> spans = {};        // so too
+  std::vector<StoryEvent> story = {};          // where it was asked for
+  std::vector<Span> spans = {};                // so too
+  std::vector<LoggedDecision> decisions = {};  // where they were asked for
 
   // Useful time over all time since there were nodes enough to begin.
   double ettr() const;

@@ -3,91 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <set>
 
 #include "life/replica.hpp"
 
 namespace celere::life {
 namespace {
-
-// ---- what a life orders, from its story ----
-
-std::vector<Node> nodes_behind(std::string_view text, std::string_view words) {
-  std::vector<Node> out;
-  std::size_t at = text.find(words);
-  if (at == text.npos) return out;
-  text.remove_prefix(at + words.size());
-  if (text.starts_with('s')) text.remove_prefix(1);  // "nodes"
-  while (text.starts_with(' ')) {
-    Node node = 0;
-    const auto [next, problem] = std::from_chars(text.data() + 1, text.data() + text.size(), node);
-    if (problem != std::errc()) break;
-    out.push_back(node);
-    text.remove_prefix(static_cast<std::size_t>(next - text.data()));
-    if (!text.starts_with(',')) break;
-    text.remove_prefix(1);
-  }
-  return out;
-}
-
-// Of a start's "... from step 40".
-Step step_behind(std::string_view text) {
-  constexpr std::string_view words = " from step ";
-  Step step = 0;
-  const std::size_t at = text.rfind(words);
-  if (at == text.npos) return 0;
-  text.remove_prefix(at + words.size());
-  (void)std::from_chars(text.data(), text.data() + text.size(), step);
-  return step;
-}
-
-std::optional<Deed> deed_of(const StoryEvent& event) {
-  const std::string_view text = event.text;
-  const auto has = [&](std::string_view words) { return text.find(words) != text.npos; };
-  Deed out;
-  out.at = event.at;
-  if (const std::size_t starts = text.find("; starts "); starts != text.npos) {
-    const std::string_view how = text.substr(starts);
-    out.action = "start";
-    out.from = step_behind(how);
-    if (how.starts_with("; starts on the same nodes")) {
-      out.how = "in place";
-    } else if (how.starts_with("; starts in a layout")) {
-      out.how = "resized";
-    } else if (how.starts_with("; starts with spare")) {
-      out.how = "spare";
-      out.nodes = nodes_behind(how, "with spare node");
-    } else if (how.starts_with("; starts with")) {
-      out.how = "elsewhere";
-      out.nodes = nodes_behind(how, "with node");
-    } else {
-      out.how = "first";
-      out.nodes = nodes_behind(how, "on node");
-    }
-  } else if (const std::size_t lost = text.rfind("go on without replica "); lost != text.npos) {
-    out.action = "regroup";
-    out.how = "lost " +
-              std::string(text.substr(lost + std::string_view("go on without replica ").size()));
-  } else if (text.ends_with("can train as the last replica again")) {
-    out.action = "regroup";
-    out.how = "joins";
-    out.nodes = nodes_behind(" " + std::string(text), "node");
-  } else if (text.ends_with("all workers are stopped") ||
-             text.ends_with("all is saved: goes there")) {
-    out.action = "stop";
-  } else if (text.ends_with("saves first, then starts there") || has("will be taken away in")) {
-    out.action = "save_now";
-  } else if (text.ends_with("computes wrongly") || has("times within")) {
-    out.action = "drain";
-    out.nodes = nodes_behind(" " + std::string(text), "node");
-  } else if (text == "the training is done") {
-    out.action = "finish";
-  } else {
-    return std::nullopt;
-  }
-  return out;
-}
 
 // The same but for the step: a save that is wished for comes some steps sooner or later.
 bool same_order(const Deed& one, const Deed& other) {
@@ -307,9 +228,10 @@ class Again {
   }
 
   void compare_deeds() {
-    const Life life = Replica(scene_, 0, 0, {.story = true}).live();
-    for (const StoryEvent& event : life.story) {
-      if (auto deed = deed_of(event)) out_.simulated.push_back(*std::move(deed));
+    const Life life = Replica(scene_, 0, 0, {.decisions = true}).live();
+    Deeds deeds;
+    for (const LoggedDecision& one : life.decisions) {
+      if (auto deed = deeds.next(one.line, one.at)) out_.simulated.push_back(*std::move(deed));
     }
     for (const Deed& deed : log_.deeds) {
       if (!until_ || deed.at < *until_) out_.real.push_back(deed);

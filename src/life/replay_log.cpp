@@ -21,6 +21,11 @@ std::optional<Step> step_at_end_of(const std::string& why) {
   return problem == std::errc() && next == end ? std::optional(step) : std::nullopt;
 }
 
+std::vector<Node> nodes_on(const wire::Event& decision) {
+  const std::vector<std::int64_t> nodes = numbers_of(decision, "on_nodes");
+  return {nodes.begin(), nodes.end()};
+}
+
 class Reader {
  public:
   Result<RunLog> read(const std::vector<wire::Event>& log) {
@@ -67,36 +72,15 @@ class Reader {
   }
 
   void decision(const wire::Event& line) {
-    const std::string why = text_of(line, "why");
-    Deed deed{.action = text_of(line, "action")};
-    if (deed.action == "note" || deed.action == "replan" || why == "said again by a new supervisor")
-      return;
-    const std::vector<std::int64_t> on_nodes = numbers_of(line, "on_nodes");
-    std::vector<Node> nodes(on_nodes.begin(), on_nodes.end());
     if (!began_) {
-      if (deed.action != "start") return;
+      if (text_of(line, "action") != "start") return;
       began_ = wall_;
-      for (const Node node : nodes) number(node);
     }
-    for (Node& node : nodes) node = number(node);
-    deed.at = wall_ - *began_;
-    deed.generation = static_cast<int>(number_of(line, "generation").value_or(0));
-    deed.replicas = static_cast<int>(number_of(line, "replicas").value_or(0));
-    if (deed.action == "start") {
-      deed.how = text_of(line, "how");
-      deed.from = step_at_end_of(why);
-    }
-    if (const auto lost = number_of(line, "lost_replica")) deed.how = fmt::format("lost {}", *lost);
-    if (!nodes.empty()) {
-      for (const Node node : nodes) {
-        if (std::ranges::find(present_, node) == present_.end()) deed.nodes.push_back(node);
-      }
-      present_ = nodes;
-    }
-    if (deed.how == "resized") deed.nodes.clear();
-    if (deed.action == "regroup" && !deed.nodes.empty()) deed.how = "joins";
-    if (const auto node = number_of(line, "node")) deed.nodes = {number(static_cast<Node>(*node))};
-    out_.deeds.push_back(std::move(deed));
+    std::optional<Deed> deed = deeds_.next(line, wall_ - *began_);
+    if (!deed) return;
+    for (const Node node : nodes_on(line)) number(node);
+    for (Node& node : deed->nodes) node = number(node);
+    out_.deeds.push_back(*std::move(deed));
   }
 
   void fault(const wire::Event& line) {
@@ -134,10 +118,37 @@ class Reader {
   std::optional<Nanoseconds> began_;  // wall
   Nanoseconds wall_ = 0;
   std::map<Node, Node> numbers_;
-  std::vector<Node> present_;  // of the generation
+  Deeds deeds_;
 };
 
 }  // namespace
+
+std::optional<Deed> Deeds::next(const wire::Event& decision, Nanoseconds at) {
+  const std::string why = text_of(decision, "why");
+  Deed deed{.action = text_of(decision, "action"), .at = at};
+  if (deed.action == "note" || deed.action == "replan" || why == "said again by a new supervisor") {
+    return std::nullopt;
+  }
+  deed.generation = static_cast<int>(number_of(decision, "generation").value_or(0));
+  deed.replicas = static_cast<int>(number_of(decision, "replicas").value_or(0));
+  if (deed.action == "start") {
+    deed.how = text_of(decision, "how");
+    deed.from = step_at_end_of(why);
+  }
+  if (const auto lost = number_of(decision, "lost_replica")) {
+    deed.how = fmt::format("lost {}", *lost);
+  }
+  if (const std::vector<Node> nodes = nodes_on(decision); !nodes.empty()) {
+    for (const Node node : nodes) {
+      if (std::ranges::find(present_, node) == present_.end()) deed.nodes.push_back(node);
+    }
+    present_ = nodes;
+  }
+  if (deed.how == "resized") deed.nodes.clear();
+  if (deed.action == "regroup" && !deed.nodes.empty()) deed.how = "joins";
+  if (const auto node = number_of(decision, "node")) deed.nodes = {static_cast<Node>(*node)};
+  return deed;
+}
 
 std::string written(const Deed& deed) {
   std::string out = deed.action;

@@ -43,6 +43,16 @@ struct Deed {
 };
 std::string written(const Deed& deed);  // "start in place from step 40"
 
+// Reads them from the decisions of one training, in their order.
+class Deeds {
+ public:
+  // Nothing: it orders nothing that is compared. With the nodes as they are numbered there.
+  std::optional<Deed> next(const wire::Event& decision, Nanoseconds at);
+
+ private:
+  std::vector<Node> present_;  // of the generation
+};
+
 struct LoggedEvent {
   Nanoseconds at = 0;
   policy::Event event;

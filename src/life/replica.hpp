@@ -42,6 +42,7 @@ std::vector<Arrival> arrivals_of(const Scene& scene, Nanoseconds late = 0);
 
 struct LifeOptions {
   bool story = false;
+  bool decisions = false;    // each with all its nodes: for small trainings
   bool every_event = false;  // slow: each checkpoint is an event
 };
 
