@@ -61,7 +61,7 @@ def expect(text, *wanted):
 
 def same_forecast(text, view):
     expect(text, view["completion_date_p50"], view["completion_date_p5"], view["completion_date_p95"], seconds(view["completion_p50_s"]),
-           prefixed(view["dollars_p50"], "$"), prefixed(view["energy_p50_mwh"] * 1e6, "Wh"), f"{100 * view['ettr_mean']:.1f} %")
+           prefixed(view["dollars_p50"], "$"), prefixed(view["energy_p50_mwh"] * 1e6, "Wh"), f"{100 * view['ettr_p50']:.1f} %")
     for key, time in view["account"].items():
         expect(text, f"{seconds(time)} {100 * time / view['account_whole_s']:.1f} %")
     expect(text, seconds(view["account_whole_s"]) + " 100.0 %")
@@ -87,7 +87,7 @@ def same_comparison(text, view):
             continue
         forecast = one["forecast"]
         expect(text, f"{forecast['completion_date_p5']} – {forecast['completion_date_p95']}", prefixed(forecast["dollars_p50"], "$"),
-               prefixed(forecast["energy_p50_mwh"] * 1e6, "Wh"), f"{100 * forecast['ettr_mean']:.1f} %", *forecast["assumptions"])
+               prefixed(forecast["energy_p50_mwh"] * 1e6, "Wh"), f"{100 * forecast['ettr_p50']:.1f} %", *forecast["assumptions"])
         for time in forecast["account"].values():
             expect(text, three(time / DAY))
     names = [one["name"] for one in view["contenders"]]

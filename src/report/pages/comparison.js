@@ -33,8 +33,8 @@ const summary = () => {
     `${when(start, one.f.completion_p5_s)} – ${when(start, one.f.completion_p95_s)}`, range_bar(one, (p) => `completion_${p}_s`, place),
     first_in(one), sourced(dollars(one.f.dollars_p50), money_tip(one.f)),
     sourced(energy(one.f.energy_p50_mwh), tip_of(one, "Power of all nodes from their arrival to the end.") + source_tip(one.f, "power of a GPU, all included")),
-    sourced(share(one.f.ettr_mean), tip_of(one, "Useful time over all time since there were nodes enough to begin."))]),
-  ...able.filter((one) => one.f.done === 0).map((one) => [titled(one), "never", "", "", "", "", "", share(one.f.ettr_mean)])]);
+    sourced(share(one.f.ettr_p50), tip_of(one, "Useful time over all time since there were nodes enough to begin: half of all lives."))]),
+  ...able.filter((one) => one.f.done === 0).map((one) => [titled(one), "never", "", "", "", "", "", ""])]);
 };
 
 const cumulative = () => {

@@ -13,8 +13,8 @@ const first = make("section", {class: "first", "aria-label": "The answer in numb
   ["takes", f.done ? seconds(f.completion_p50_s) : "never", f.done ? from_to(f.completion_p5_s, f.completion_p95_s, seconds) : null, lives_tip(f, "The median, from time 0.")],
   ["costs", dollars(f.dollars_p50), from_to(f.dollars_p5, f.dollars_p95, dollars), money_tip(f)],
   ["uses", energy(f.energy_p50_mwh), from_to(f.energy_p5_mwh, f.energy_p95_mwh, energy), lives_tip(f, "Power of all nodes from their arrival to the end.") + source_tip(f, "power of a GPU, all included")],
-  ["useful share (ETTR)", share(f.ettr_mean), from_to(f.ettr_p5, f.ettr_p95, share),
-    lives_tip(f, "Useful time over all time since there were nodes enough to begin; the mean.")]]));
+  ["useful share (ETTR)", share(f.ettr_p50), from_to(f.ettr_p5, f.ettr_p95, share),
+    lives_tip(f, "Useful time over all time since there were nodes enough to begin; half of all lives.")]]));
 append(first, f.done ? make("p", {class: "soft small", style: "margin-top:8px"}, "Under each number: from the 5 to the 95 % end, nine lives of ten.") : null,
   f.done < f.lives ? make("p", {class: "notice"}, `${f.lives - f.done} of ${f.lives} lives were not done; times and dollars are of those that were.`) : null,
   f.done ? histogram(f) : null);
