@@ -56,7 +56,9 @@ Result<Contender> contender_of(const spec::Run& run, const Named& named,
   spec::Run own = run;
   own.cluster_name = named.cluster;
   own.gpus = named.gpus;
-  ASSIGN_OR_RETURN(out.plan, plan::make_plan(std::move(own), catalog, {}, threads));
+  plan::PlanOptions planning;
+  planning.search.best = 1;  // that one is lived
+  ASSIGN_OR_RETURN(out.plan, plan::make_plan(std::move(own), catalog, planning, threads));
   if (out.plan->answer.infeasible) {
     const plan::Infeasible& limit = *out.plan->answer.infeasible;
     out.why_not = fmt::format("{}: needs {}, has {}", limit.limit, limit.need, limit.have);
