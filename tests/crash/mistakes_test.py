@@ -142,12 +142,14 @@ def interrupted(new):
 def the_front_goes(new):
     """The terminal is closed, or the front killed: the training goes on, is seen, is busy, and stops saved."""
     training = new()
-    for number, step in ((signal.SIGHUP, 40), (signal.SIGKILL, 120)):
+    for number in (signal.SIGHUP, signal.SIGKILL):
         starts = training.starts()
-        training.start().passes(step)
+        training.start()
+        until("it trains", 40, lambda: training.starts() == starts + 1)
+        training.passes(training.step() + 40)
         training.front.send_signal(number)
         training.front.wait(10)
-        training.passes(step + 40)
+        training.passes(training.step() + 40)
         leader = training.supervisor()
         training.refused(f"process {leader} trains here already")
         code, text = training.status()
