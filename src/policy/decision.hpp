@@ -89,7 +89,7 @@ class Decision {
   void settle_suspect();
 
   // ---- numbers.cpp ----
-  void roll_back_to(Step step);
+  void roll_back_to(Step step, Step seen);  // what was bad was seen behind step `seen`
   void forget_old_commits();
   void on_not_finite(const BadNumbers& event);
   void on_spike(const BadNumbers& event);

@@ -71,7 +71,7 @@ struct Memory {
   int fruitless = 0;  // generations in a row that failed without a step further
   int restarts = 0;
   std::vector<Step> commits = {};       // that are trusted, ascending
-  std::optional<Step> distrusted = {};  // the newest that is not
+  std::optional<Step> distrusted = {};  // up to this one none that is newer is
   bool rolling_back = false;  // until the next Start; what commits meanwhile is not trusted
   Step clean = 0;             // all up to here was found right
   std::vector<Step> skipped = {};

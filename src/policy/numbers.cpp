@@ -39,10 +39,11 @@ void Decision::forget_old_commits() {
   m_.commits.erase(forgotten);
 }
 
-void Decision::roll_back_to(Step step) {
-  for (const Step other : m_.commits) {
-    if (other > step) m_.distrusted = std::max(m_.distrusted.value_or(0), other);
-  }
+// A checkpoint of any step that was done behind it may lie on the disk, though nobody lived to say
+// that it was committed.
+void Decision::roll_back_to(Step step, Step seen) {
+  const Step furthest = std::max(m_.best, seen);
+  if (furthest > step) m_.distrusted = std::max(m_.distrusted.value_or(0), furthest);
   std::erase_if(m_.commits, [&](Step other) { return other > step; });
   m_.clean = std::min(m_.clean, step);
   m_.rolling_back = true;
@@ -149,7 +150,7 @@ void Decision::on_spike(const BadNumbers& event) {
   for (const Step step : m_.commits) {
     if (step < began) before = step;
   }
-  roll_back_to(before);
+  roll_back_to(before, event.step);
   fail({}, fmt::format("the spike of step {} lasts: back to before it, without its batch", began));
 }
 
@@ -168,7 +169,7 @@ void Decision::on_mismatch(const BadNumbers& event) {
   for (const Step step : m_.commits) {
     if (step <= m_.clean) to = step;
   }
-  roll_back_to(to);
+  roll_back_to(to, event.step);
   if (lives())
     return fail({}, fmt::format("{}; back to step {}, the last known to be right", why, to));
   if (saving_to_stop()) {

@@ -146,7 +146,8 @@ void World::carry_out(const Start& start, const std::string&) {
                                   settings.back_off_max.in_base());
     must(now_ >= books_.failed_at + pause, "a start without back-off");
   }
-  if (start.from_step && spike_told_ && spike_) {
+  // (From behind the spike it is said for what an older roll back left on the disk.)
+  if (start.from_step && spike_told_ && spike_ && *start.from_step < *spike_) {
     trust_until(newest(trusted_, *spike_ - 1));
     spike_.reset();
   }
