@@ -15,9 +15,10 @@ void Replica::tell_in_order(const policy::Event& event) {
 }
 
 void Replica::carry_out(std::vector<policy::Action> actions) {
-  for (const policy::Action& action : actions) {
-    if (!options_.decisions) break;
-    life_.decisions.push_back({now_, {{}, "decision", policy::decision_fields(action, policy_)}});
+  if (options_.decisions) {
+    for (const policy::Action& action : actions) {
+      life_.decisions.push_back({now_, {{}, "decision", policy::decision_fields(action, policy_)}});
+    }
   }
   for (policy::Action& action : actions) {
     say("{}", action.why);

@@ -2,12 +2,26 @@
 // nodes and puts one of them into another's place neither copies nor compares the others.
 #pragma once
 
+#include <cstddef>
 #include <initializer_list>
 #include <memory>
 #include <utility>
 #include <vector>
 
 namespace celere::policy {
+
+// Without those at `places`, which ascend; the others keep their order.
+template <typename T>
+void erase_at(std::vector<T>& list, const std::vector<std::size_t>& places) {
+  if (places.empty()) return;
+  auto to = list.begin() + static_cast<std::ptrdiff_t>(places.front());
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    const std::size_t end = i + 1 < places.size() ? places[i + 1] : list.size();
+    to = std::move(list.begin() + static_cast<std::ptrdiff_t>(places[i] + 1),
+                   list.begin() + static_cast<std::ptrdiff_t>(end), to);
+  }
+  list.erase(to, list.end());
+}
 
 class NodeList {
  public:

@@ -136,13 +136,19 @@ TEST(BadNumbers, a_mismatch_drains_the_node_and_goes_back_to_before_the_last_cle
   EXPECT_EQ(it.next_start().from_step, std::nullopt);
 }
 
-// The only checkpoint that is not to be trusted was on its way when the mismatch was found.
-TEST(BadNumbers, a_checkpoint_that_comes_behind_a_mismatch_is_put_away) {
+// Step 8 is saved, 9 is clean, and two more steps were done.
+Driver clean_up_to_9() {
   Driver it;
   it.train(1, 9);
   it.tell(CheckpointCommitted{8});
   it.tell(CleanCheck{1, 9});
   it.train(10, 11);
+  return it;
+}
+
+// The only checkpoint that is not to be trusted was on its way when the mismatch was found.
+TEST(BadNumbers, a_checkpoint_that_comes_behind_a_mismatch_is_put_away) {
+  Driver it = clean_up_to_9();
   it.tell(bad(1, Sick::mismatch, 11));
   it.tell(CheckpointCommitted{10});
   EXPECT_EQ(it.next_start().from_step, 8);
@@ -151,11 +157,7 @@ TEST(BadNumbers, a_checkpoint_that_comes_behind_a_mismatch_is_put_away) {
 // And one that was written, and nobody lived to say so: steps behind 8 were done, so it may lie on
 // the disk, and the next start would take the newest.
 TEST(BadNumbers, a_checkpoint_that_nobody_told_of_is_put_away) {
-  Driver it;
-  it.train(1, 9);
-  it.tell(CheckpointCommitted{8});
-  it.tell(CleanCheck{1, 9});
-  it.train(10, 11);
+  Driver it = clean_up_to_9();
   it.tell(bad(1, Sick::mismatch, 12));
   EXPECT_EQ(it.next_start().from_step, 8);
   // Whether a start that came to no step has put it away, nobody knows.

@@ -5,7 +5,7 @@
 #include <numeric>
 
 #include "base/check.hpp"
-#include "policy/node_index.hpp"
+#include "policy/node_list.hpp"
 
 namespace celere::policy {
 
@@ -55,9 +55,8 @@ int SlotReplicas::operator[](std::size_t slot) const {
 }
 
 std::vector<int> SlotReplicas::list() const {
-  std::vector<int> out;
-  out.reserve(size());
-  for (std::size_t slot = 0; slot < size(); ++slot) out.push_back((*this)[slot]);
+  std::vector<int> out(size());
+  for (std::size_t slot = 0; slot < out.size(); ++slot) out[slot] = (*this)[slot];
   return out;
 }
 
@@ -116,9 +115,9 @@ void SlotReplicas::lose(int replica, const std::vector<std::size_t>& slots) {
     return;
   }
   if (in_rows(replica)) {
-    const std::vector<Joined> behind = std::move(joined_);
+    std::vector<Joined> behind = std::move(joined_);
     *this = rows(first_ - first_ / replicas_, replicas_ - 1, row_);
-    joined_ = behind;
+    joined_ = std::move(behind);
   }
   std::erase_if(joined_, [&](const Joined& one) { return one.replica == replica; });
   for (Joined& one : joined_) one.replica -= one.replica > replica ? 1 : 0;
@@ -134,16 +133,17 @@ void SlotReplicas::add(int replica, int count) {
 }
 
 bool operator==(const SlotReplicas& one, const SlotReplicas& other) {
-  if (one.size() != other.size()) return false;
+  const std::size_t size = one.size();
+  if (size != other.size()) return false;
   const bool same_first = one.first_ == other.first_ && one.list_ == other.list_ &&
                           one.replicas_ == other.replicas_ && one.row_ == other.row_;
   if (same_first && one.joined_ == other.joined_) return true;
   // Those in rows differ where the first turn of either ends, if anywhere in their rows.
   for (const SlotReplicas* of : {&one, &other}) {
     const auto turn = static_cast<std::size_t>(of->row_) * static_cast<std::size_t>(of->replicas_);
-    if (turn < one.size() && one[turn] != other[turn]) return false;
+    if (turn < size && one[turn] != other[turn]) return false;
   }
-  for (std::size_t slot = 0; slot < one.size(); ++slot) {
+  for (std::size_t slot = 0; slot < size; ++slot) {
     if (one[slot] != other[slot]) return false;
   }
   return true;
