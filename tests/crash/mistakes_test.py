@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 
-from training import DONE, GAVE_UP, STOPPED, WRONG, PassedOver, Training, Wrong, expect, expect_text, send, tiny_run, until
+from training import DONE, GAVE_UP, MANY_STEPS, STOPPED, WRONG, PassedOver, Training, Wrong, expect, expect_text, send, tiny_run, until
 
 
 def two_trainings_of_one_run(new):
@@ -141,7 +141,7 @@ def interrupted(new):
 
 def the_front_goes(new):
     """The terminal is closed, or the front killed: the training goes on, is seen, is busy, and stops saved."""
-    training = new()
+    training = new(steps=MANY_STEPS)
     for number in (signal.SIGHUP, signal.SIGKILL):
         starts = training.starts()
         training.start()
@@ -166,7 +166,7 @@ def the_front_goes(new):
 
 def front_and_supervisor_are_killed(new):
     """Another training takes over within a minute, whatever supervisor.json says by then; workers never notice. One machine."""
-    training = new().start().passes(40)
+    training = new(steps=MANY_STEPS).start().passes(40)
     workers = sorted(training.processes("worker"))
 
     def kill_both():
@@ -205,7 +205,7 @@ def front_and_supervisor_are_killed(new):
 
 def the_program_is_installed_anew(new):
     """While it trains, and the supervisor and a worker die: what lies in its place by then goes on."""
-    training = new()
+    training = new(steps=MANY_STEPS)
     build, own = training.build, training.folder / "installed"
     own.mkdir()
     for name in ("celere", "celere-worker"):
@@ -227,7 +227,7 @@ def the_program_is_installed_anew(new):
 def who_takes_over_finds_less(new):
     """Its memory is damaged while workers live: they are stopped, and it begins anew. Then an agent dies that is not its
     child, and one while nobody leads."""
-    training = new().start().passes(40)
+    training = new(steps=MANY_STEPS).start().passes(40)
 
     def kill_both():
         send(training.processes("worker"), signal.SIGSTOP)
@@ -278,7 +278,7 @@ def nobody_leads_for_a_minute(new):
 
 def asleep(new):
     """A machine that sleeps, whoever wakes up first: nothing is wrong, so nothing is started again."""
-    training = new().start()
+    training = new(steps=MANY_STEPS).start()
     orders = (("supervise", "agent", "worker"), ("worker", "agent", "supervise"), ("agent", "worker", "supervise"))
     for turn, order in enumerate(orders):
         training.passes(60 + 100 * turn)
@@ -311,7 +311,7 @@ def parts_asleep(new):
 
 def the_front_is_stopped(new):
     """Ctrl-Z: who no longer reads what is said holds nobody up. A worker that dies meanwhile is replaced, SIGTERM stops it saved."""
-    training = new()
+    training = new(steps=MANY_STEPS)
     training.start().passes(30)
     send([training.front.pid], signal.SIGSTOP)
     training.passes(300)
@@ -378,9 +378,6 @@ def main():
         folder = pathlib.Path(name).resolve()
         os.environ["XDG_CONFIG_HOME"] = name + "/config"  # what a user measured is not ours
         tiny_run.write_facts(folder)
-        reference = Training(build, folder, "undisturbed").start()
-        reference.ends(DONE)
-        Training.undisturbed = tiny_run.weights(reference.run)
         for case in CASES:
             if case.__name__ not in wanted:
                 continue

@@ -10,7 +10,8 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "soak"))
 import tiny_run  # noqa: E402
 
-STEPS = 600
+STEPS = 600  # about four seconds
+MANY_STEPS = 2400  # of cases that try several things in one training, which must not be done before
 LAYOUT = ["--layout", "dp=2", "--oversubscribe", "--threads", "1"]
 DONE, GAVE_UP, WRONG, STOPPED = 0, 1, 2, 3
 
@@ -53,9 +54,11 @@ def send(processes, number):
 class Training:
     """One run, its directory and its processes."""
 
-    def __init__(self, build, folder, name, **settings):
-        self.build, self.folder, self.name = build, folder, name
-        self.file = tiny_run.run_file(folder, name, STEPS, **settings)
+    undisturbed = {}  # by the number of steps: the weights of one that nothing happened to
+
+    def __init__(self, build, folder, name, steps=STEPS, **settings):
+        self.build, self.folder, self.name, self.steps = build, folder, name, steps
+        self.file = tiny_run.run_file(folder, name, steps, **settings)
         self.run = folder / "runs" / name
         self.front = None
 
@@ -93,7 +96,11 @@ class Training:
 
     def ends_right(self):
         self.ends(DONE)
-        expect(tiny_run.weights(self.run) == self.undisturbed, "the final weights are not the undisturbed ones")
+        if self.steps not in self.undisturbed:
+            reference = Training(self.build, self.folder, f"undisturbed-{self.steps}", self.steps).start()
+            reference.ends(DONE)
+            self.undisturbed[self.steps] = tiny_run.weights(reference.run)
+        expect(tiny_run.weights(self.run) == self.undisturbed[self.steps], "the final weights are not the undisturbed ones")
 
     def lines(self, file):
         try:
@@ -109,7 +116,8 @@ class Training:
         return steps[-1]["step"] if steps else 0
 
     def passes(self, step, seconds=40):
-        until(f"step {step}; it is {self.step()}; {self.said()}", seconds, lambda: self.step() >= step)
+        expect(step <= self.steps, f"step {step} of {self.steps}: the training outran the test")
+        until(f"step {step}; it was {self.step()}; {self.said()}", seconds, lambda: self.step() >= step)
         return self
 
     def processes(self, kind):
