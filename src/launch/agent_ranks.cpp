@@ -73,6 +73,7 @@ void AgentRanks::start(const wire::StartWorkers& order) {
   }
   (void)world_.files.make_folder(folder_);
   generation_ = order.generation;
+  ended_.clear();
   for (const std::int64_t number : order.ranks) start_one(order, number);
 }
 
@@ -130,13 +131,23 @@ void AgentRanks::tell(const wire::TellWorkers& order) {
 void AgentRanks::rename(const wire::RenameWorkers& order) {
   if (order.from != generation_ || order.ranks_from.size() != order.ranks_to.size()) return;
   std::map<std::int64_t, Rank> renamed;
+  std::map<std::int64_t, wire::WorkerEnded> ended;
   for (std::size_t i = 0; i < order.ranks_from.size(); ++i) {
-    const auto found = ranks_.find(order.ranks_from[i]);
-    if (found == ranks_.end()) continue;
-    renamed.emplace(order.ranks_to[i], std::move(found->second));
+    const std::int64_t from = order.ranks_from[i], to = order.ranks_to[i];
+    if (const auto found = ranks_.find(from); found != ranks_.end()) {
+      renamed.emplace(to, std::move(found->second));
+    } else if (const auto over = ended_.find(from); over != ended_.end()) {
+      ended.emplace(to, std::move(over->second));
+    }
   }
   ranks_ = std::move(renamed);
+  ended_ = std::move(ended);
   generation_ = order.to;
+  for (auto& [number, one] : ended_) {
+    one.generation = order.to;
+    one.rank = number;
+    say_(one);
+  }
 }
 
 void AgentRanks::signal(const wire::SignalWorker& order) {
@@ -204,6 +215,7 @@ void AgentRanks::work() {
     if (ending->code) ended.code = *ending->code;
     if (ending->signal) ended.signal = *ending->signal;
     it = ranks_.erase(it);
+    ended_[ended.rank] = ended;
     say_(ended);
     if (ranks_.empty()) say_(wire::WorkersCleared{generation_});
   }

@@ -33,6 +33,8 @@ class AgentRanks {
   void start(const wire::StartWorkers& order);
   void halt(const wire::HaltWorkers& order);
   void tell(const wire::TellWorkers& order);
+  // One that has ended meanwhile is said to have ended once more, by its new name: who gave the
+  // order may have passed over the old one.
   void rename(const wire::RenameWorkers& order);
   void signal(const wire::SignalWorker& order);
   // Asks each for its stack; the answers are said a little later, from work().
@@ -68,6 +70,7 @@ class AgentRanks {
   Say say_;
   std::int64_t generation_ = 0;
   std::map<std::int64_t, Rank> ranks_;
+  std::map<std::int64_t, wire::WorkerEnded> ended_;  // of this generation
   std::optional<Instant> look_ends_;
 };
 

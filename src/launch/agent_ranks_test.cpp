@@ -204,6 +204,23 @@ TEST_F(AgentRanksTest, a_rank_that_lives_on_is_known_by_its_new_number) {
   EXPECT_EQ(orders->back().number, 2u);
 }
 
+// What was said of it by its old name, nobody may have heeded.
+TEST_F(AgentRanksTest, one_that_has_ended_is_said_to_have_by_its_new_number) {
+  ranks_.start(order(1, {2, 3}));
+  ASSERT_TRUE(until_they_train(2));
+  ranks_.signal({1, 3, SIGKILL});
+  ASSERT_TRUE(until([&] { return !said<wire::WorkerEnded>().empty(); }));
+  ranks_.rename({1, 2, {2, 3}, {1, 2}});
+  const auto ended = said<wire::WorkerEnded>();
+  ASSERT_EQ(ended.size(), 2u);
+  EXPECT_EQ(ended[1].generation, 2);
+  EXPECT_EQ(ended[1].rank, 2);
+  EXPECT_EQ(ended[1].signal, SIGKILL);
+  ranks_.start(order(3, {0, 1}));
+  ranks_.rename({3, 4, {0, 1}, {1, 0}});
+  EXPECT_EQ(said<wire::WorkerEnded>().size(), 2u) << "of a generation that is over";
+}
+
 // A stopped process shows no stack, but that it is stopped.
 TEST_F(AgentRanksTest, looks_at_each_rank) {
   ranks_.start(order(1, {0, 1}));

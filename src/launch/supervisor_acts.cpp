@@ -129,10 +129,13 @@ void Supervisor::carry_out(const policy::Regroup& regroup) {
                            .meeting = meeting(),
                            .interface = job_.interface,
                            .generation = regroup.generation,
-                           .joining = !regroup.joining.empty()};
+                           .joining = !regroup.lost.has_value()};
+  // Who was joining when another was lost is started anew: nobody knows how far it came.
+  const std::set<policy::Node> joining(regroup.joining.begin(), regroup.joining.end());
   std::set<policy::Node> left = occupied;
   for (const Roster::Moved& one : moved) {
     left.erase(one.node);
+    if (joining.contains(one.node)) continue;
     for (std::size_t i = 0; i < one.to.size(); ++i) {
       order.rank = static_cast<int>(one.to[i]);
       hub_.send(one.node,
@@ -142,10 +145,8 @@ void Supervisor::carry_out(const policy::Regroup& regroup) {
   }
   for (const policy::Node node : left) hub_.send(node, wire::HaltWorkers{before, false});
   for (std::size_t slot = 0; slot < nodes.size(); ++slot) {
-    const policy::Node node = nodes[slot];
-    const bool joins =
-        std::find(regroup.joining.begin(), regroup.joining.end(), node) != regroup.joining.end();
-    if (joins) hub_.send(node, order_of(static_cast<int>(slot), starts_, true));
+    if (!joining.contains(nodes[slot])) continue;
+    hub_.send(nodes[slot], order_of(static_cast<int>(slot), starts_, true));
   }
 }
 

@@ -144,11 +144,13 @@ void Supervisor::hear_event(int node, std::int64_t rank, const wire::Event& even
     if (sure) blamed = roster_.node_of(whose).value_or(node);
     feed(policy::BadNumbers{generation, policy::Sick::mismatch, step, blamed});
   }
-  if (event.event == "went_on") {
+  // (A worker may say so of a generation that has given way to the next one since.)
+  const bool of_this = number_of(event, "generation") == generation;
+  if (event.event == "went_on" && of_this) {
     regroup_until_.reset();
     feed(policy::WentOn{generation, step});
   }
-  if (event.event == "could_not_go_on") {
+  if (event.event == "could_not_go_on" && of_this) {
     regroup_until_.reset();
     feed(policy::CouldNotGoOn{generation});
   }

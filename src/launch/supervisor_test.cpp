@@ -29,17 +29,17 @@ class SupervisorTest : public testing::Test {
   // One supervisor, in this process.
   Ended supervise(int nodes, const std::string& scenario = "") {
     LocalNodes local(*processes_, *files_, clock_, played_nodes(folder_.path(), nodes));
+    const Job job = played_job(folder_.path(), nodes);
     const auto secret = wire::Secret::at(folder_ / "secret");
     EXPECT_TRUE(secret.ok());
-    auto supervisor = Supervisor::make({*processes_, *files_, *storage_, clock_, &local},
-                                       played_job(folder_.path(), nodes), *secret, {"127.0.0.1", 0},
-                                       [](const std::string&) {});
+    auto supervisor = Supervisor::make({*processes_, *files_, *storage_, clock_, &local}, job,
+                                       *secret, {"127.0.0.1", 0}, [](const std::string&) {});
     EXPECT_TRUE(supervisor.ok()) << supervisor.error().text();
     if (!scenario.empty()) {
       auto parsed = spec::parse_scenario("[scenario]\nname = \"x\"\n" + scenario, "x.toml");
       EXPECT_TRUE(parsed.ok()) << parsed.error().text();
-      auto maker = FaultMaker::make(spec::FaultSchedule(*parsed, 1, {.ranks = 2, .nodes = nodes}),
-                                    clock_, {});
+      auto maker = FaultMaker::make(
+          spec::FaultSchedule(*parsed, 1, {.ranks = job.layout.dp, .nodes = nodes}), clock_, {});
       EXPECT_TRUE(maker.ok());
       (*supervisor)->add_faults(std::make_unique<FaultMaker>(*std::move(maker)));
     }
@@ -188,6 +188,25 @@ TEST_F(SupervisorTest, goes_on_without_a_replica) {
   }
   EXPECT_TRUE(regrouped);
   EXPECT_THAT(events("went_on"), Not(IsEmpty()));
+  EXPECT_EQ(starts().size(), 1u);
+}
+
+// Two of three replicas are killed at one time: the third goes on as it is, whichever end is heard
+// first.
+TEST_F(SupervisorTest, goes_on_without_two_replicas) {
+  play("ranks 3 steps 300 goes_on 1 late_ms 150");
+  EXPECT_EQ(supervise(3,
+                      "[[fault]]\nkind = \"kill_worker\"\nat_step = 30\nrank = 1\n"
+                      "[[fault]]\nkind = \"kill_worker\"\nat_step = 30\nrank = 2\n"),
+            Ended::done);
+  std::string order;
+  for (const wire::Event& event : events()) {
+    const auto action = text_of(event, "action");
+    if (action == "regroup" || action == "stop") order += action + " ";
+    if (event.event == "went_on") order += "went_on ";
+  }
+  EXPECT_THAT(order, testing::StartsWith("regroup regroup went_on "));
+  EXPECT_THAT(order, Not(testing::HasSubstr("stop")));
   EXPECT_EQ(starts().size(), 1u);
 }
 

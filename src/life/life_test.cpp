@@ -84,6 +84,25 @@ TEST(Life, the_others_go_on_without_a_replica) {
   EXPECT_EQ(life.starts, 1);
 }
 
+// As before, and at 734 s, while the others regroup, node 1 fails as well: at 764 s it is known, at
+// 779 two replicas go on with 6 s a step. Node 2 is back at 830 s: 8 steps and 3 s of another; at
+// 845 three go on, and at 864, when node 1 is back, they have done 4 steps and 3 s of another. At
+// 879 all go on as before: 12 steps behind 228, for which 36 of the 179 s were needed.
+TEST(Life, another_replica_is_lost_while_the_others_regroup) {
+  Scene scene = small_scene();
+  scene.tranches = {{.at = 0_s, .nodes = 4}};
+  scene.recovery.on_lost_replica = policy::LostReplica::go_on;
+  scene.given = {{.at = 700_s, .cause = lost, .node = 2}, {.at = 734_s, .cause = lost, .node = 1}};
+  const Life life = life_of(scene);
+  EXPECT_EQ(life.time, (3045 + 143) * 1'000'000'000LL);
+  EXPECT_EQ(part(life, Part::detection), 60);
+  EXPECT_EQ(part(life, Part::restart), 10 + 4 + 3 * 15);
+  EXPECT_EQ(part(life, Part::degraded), 8 * 3 + 4 * 1);
+  EXPECT_EQ(part(life, Part::replay), 6);
+  EXPECT_EQ(life.regroups, 4);
+  EXPECT_EQ(life.starts, 1);
+}
+
 // A node is slow from 699 s on: step 228 is done at 700 as before, the next ones take 6 s. At 729
 // it is known: the fifth of them (233) is done at 730 and saved until 733, committed at 738, before
 // the next is done. 5 s to stop, 90 s to start with the spare: 5 steps of 3 s more, 3 s of a save,

@@ -5,7 +5,9 @@
 #include "wire/channel.hpp"
 
 #include <atomic>
+#include <chrono>
 #include <functional>
+#include <thread>
 
 // Its header asks for Gloo's, which the torch wheel lacks; Debian's are older than the Gloo inside
 // libtorch. So no Gloo class is derived from or constructed here, and only c10d's own functions,
@@ -90,6 +92,41 @@ struct Meeting::Store {
   c10::intrusive_ptr<c10d::Store> store;
 };
 
+namespace {
+
+constexpr std::chrono::milliseconds look_at_store{5};
+
+// Each waits here for what the others say, and here alone can it be made to give up: Gloo itself is
+// not to be interrupted while it makes a group.
+class WatchedStore : public c10d::PrefixStore {
+ public:
+  WatchedStore(std::string prefix, c10::intrusive_ptr<c10d::Store> store, const Watch& watch)
+      : PrefixStore(std::move(prefix), std::move(store)), watch_(&watch) {}
+
+  std::vector<std::uint8_t> get(const std::string& key) override {
+    wait({key});
+    return PrefixStore::get(key);
+  }
+  std::vector<std::vector<std::uint8_t>> multiGet(const std::vector<std::string>& keys) override {
+    wait(keys);
+    return PrefixStore::multiGet(keys);
+  }
+  void wait(const std::vector<std::string>& keys) override { wait(keys, getTimeout()); }
+  void wait(const std::vector<std::string>& keys,
+            const std::chrono::milliseconds& timeout) override {
+    for (auto waited = std::chrono::milliseconds(0); !check(keys); waited += look_at_store) {
+      if (watch_->abandoned()) throw std::runtime_error("it was given up");
+      if (waited > timeout) throw std::runtime_error("a rank did not come");
+      std::this_thread::sleep_for(look_at_store);
+    }
+  }
+
+ private:
+  const Watch* watch_;
+};
+
+}  // namespace
+
 // One that nobody waits for is left when it is dropped.
 struct Pending::Work {
   Work() = default;
@@ -142,6 +179,13 @@ struct ProcessGroup::Backend {
   std::shared_ptr<std::atomic<bool>> stuck = std::make_shared<std::atomic<bool>>(false);
 };
 
+namespace {
+
+// At a port where nobody serves yet; then one looks whether to give up.
+constexpr std::chrono::milliseconds knock_for{1000};
+
+}  // namespace
+
 Result<Meeting> Meeting::at_file(const std::string& path, int processes) {
   try {
     return Meeting(
@@ -160,15 +204,23 @@ Result<Meeting> Meeting::at_port(const Port& port) {
   options.port = static_cast<std::uint16_t>(port.port);
   options.isServer = port.serves;
   options.numWorkers = static_cast<std::size_t>(port.processes);
+  options.waitWorkers = false;  // who makes a group waits for the others, and can give up
   options.timeout = milliseconds_of(port.patience);
   if (port.serves) {  // left to itself the store would listen at all addresses of the machine
     ASSIGN_OR_RETURN(options.masterListenFd, wire::listening_socket({port.host, port.port}));
+  } else if (port.watch != nullptr) {
+    options.timeout = std::min(options.timeout, knock_for);
   }
-  try {
-    return Meeting(
-        std::make_shared<Store>(Store{c10::make_intrusive<c10d::TCPStore>(port.host, options)}));
-  } catch (const std::exception& thrown) {
-    return io_error(fmt::format("meeting at {}:{}", port.host, port.port), thrown);
+  for (auto left = milliseconds_of(port.patience);; left -= options.timeout) {
+    try {
+      auto store = c10::make_intrusive<c10d::TCPStore>(port.host, options);
+      store->setTimeout(milliseconds_of(port.patience));
+      return Meeting(std::make_shared<Store>(Store{std::move(store)}));
+    } catch (const std::exception& thrown) {
+      const bool again = !port.serves && port.watch != nullptr && !port.watch->abandoned() &&
+                         left > options.timeout;
+      if (!again) return io_error(fmt::format("meeting at {}:{}", port.host, port.port), thrown);
+    }
   }
 }
 
@@ -237,8 +289,12 @@ Result<ProcessGroup> ProcessGroup::make(const Meeting& meeting, const Membership
   const std::string doing =
       fmt::format("making the group \"{}\", rank {} of {}", member.name, member.rank, member.size);
   try {
-    const c10::intrusive_ptr<c10d::Store> store =
-        c10::make_intrusive<c10d::PrefixStore>(member.name, meeting.store_->store);
+    c10::intrusive_ptr<c10d::Store> store;
+    if (member.watch != nullptr) {
+      store = c10::make_intrusive<WatchedStore>(member.name, meeting.store_->store, *member.watch);
+    } else {
+      store = c10::make_intrusive<c10d::PrefixStore>(member.name, meeting.store_->store);
+    }
     store->setTimeout(milliseconds_of(member.patience));
     if (member.device == Device::cpu) {
       group.backend_ = std::make_shared<Backend>(gloo_backend(store, member));

@@ -33,13 +33,15 @@ class Meeting {
   static Result<Meeting> at_file(const std::string& path, int processes);
   // Of ranks that are threads of one process: hand all of them copies.
   static Meeting in_process();
-  // `serves`: one of the processes, on `host`. Errors: io, where nobody answers in time.
+  // `serves`: one of the processes, on `host`. Errors: io, where nobody answers in time, or the
+  // watch was told to give up.
   struct Port {
     std::string host;
     int port = 0;
     bool serves = false;
     int processes = 1;
     Seconds patience = Seconds::of(300);
+    const Watch* watch = nullptr;
   };
   static Result<Meeting> at_port(const Port& port);
 
@@ -86,8 +88,8 @@ class ProcessGroup {
  public:
   // One rank.
   ProcessGroup() = default;
-  // Waits for all ranks. Errors: io; bad_input for an interface that does not exist; unsupported,
-  // for CUDA in a build without it.
+  // Waits for all ranks, or until the watch is told to give up. Errors: io; bad_input for an
+  // interface that does not exist; unsupported, for CUDA in a build without it.
   static Result<ProcessGroup> make(const Meeting& meeting, const Membership& member);
 
   int rank() const { return rank_; }

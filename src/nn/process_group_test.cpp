@@ -371,6 +371,43 @@ TEST(ProcessGroup, one_that_waits_gives_up_when_told) {
   }
 }
 
+// Rank 1 never comes to a group, nor does anybody serve at a port: who waits there gives up as soon
+// as it is told to, long before its patience of a minute is over.
+TEST(ProcessGroup, one_that_meets_gives_up_when_told) {
+  const ProcessCpuTime time;
+  const auto given_up_within = [&](const std::function<Status(Watch&)>& meet) {
+    const SystemClock clock;
+    Watch watch(nullptr, time);
+    std::thread teller([&] {
+      std::this_thread::sleep_for(std::chrono::milliseconds(250));
+      watch.abandon();
+    });
+    const Instant begin = clock.now();
+    const Status status = meet(watch);
+    const Seconds took = clock.now() - begin;
+    teller.join();
+    EXPECT_FALSE(status.ok());
+    if (!status.ok()) {
+      EXPECT_EQ(status.error().code, ErrorCode::io);
+    }
+    EXPECT_GE(took, 0.24_s);
+    EXPECT_LT(took, 20_s);
+  };
+  given_up_within([](Watch& watch) -> Status {
+    const auto group = ProcessGroup::make(
+        Meeting::in_process(),
+        {.name = "all", .size = 2, .interface = "lo", .patience = 60_s, .watch = &watch});
+    if (!group.ok()) return group.error();
+    return Done{};
+  });
+  given_up_within([](Watch& watch) -> Status {
+    const auto meeting = Meeting::at_port(
+        {.host = "127.0.0.1", .port = 16383, .processes = 2, .patience = 60_s, .watch = &watch});
+    if (!meeting.ok()) return meeting.error();
+    return Done{};
+  });
+}
+
 // One rank alone: its own tensors are the result.
 TEST(ProcessGroup, a_group_of_one_copies) {
   const ProcessGroup group;

@@ -69,7 +69,7 @@ class Decision {
   std::string why_over() const;  // no further start; empty: one may be
   // Spares, new nodes: does what the present generation can gain by them.
   void improve();
-  bool join_replica();
+  bool join_replicas();
   std::optional<Why> why_move();  // to other nodes at the next checkpoint; nothing: no reason
   void ask_save(const Why& why);
   void stop_saved();

@@ -179,8 +179,9 @@ struct Start {
   friend bool operator==(const Start&, const Start&) = default;
 };
 // Those of the last generation that live form a new one without going back: the slots of `lost`
-// are left out (what lives there is killed), or those of a last replica are new. The order of the
-// other slots is kept; replicas behind the lost one move up by one.
+// are left out (what lives there is killed), or those of the last replicas are new. The order of
+// the other slots is kept; replicas behind the lost one move up by one. Where a replica is lost
+// while others form a generation, they form the next one instead, and who was joining joins that.
 struct Regroup {
   int generation = 0;  // the new one
   NodeList nodes = {};

@@ -69,10 +69,13 @@ void Decision::kill(const Why& why) {
   act(Stop{m_.generation}, why);
 }
 
+// Where they were about to regroup, each still carries what it brought; who was joining joins
+// again.
 bool Decision::go_on_without(const std::vector<Node>& lost, const Why& why) {
-  if (settings_.on_lost_replica != LostReplica::go_on || m_.phase != Phase::training ||
-      lost.empty() || !m_.present.stepped || m_.present.done || !m_.shape.replicas_whole ||
-      m_.shape.replicas < 2 || m_.shape.replica_of_slot.empty()) {
+  const bool carries = m_.present.stepped || m_.present.regrouped;
+  if (settings_.on_lost_replica != LostReplica::go_on || !lives() || lost.empty() || !carries ||
+      m_.present.done || !m_.shape.replicas_whole || m_.shape.replicas < 2 ||
+      m_.shape.replica_of_slot.empty()) {
     return false;
   }
   std::set<int> replicas;
@@ -83,13 +86,24 @@ bool Decision::go_on_without(const std::vector<Node>& lost, const Why& why) {
   if (replicas.size() != 1 || *replicas.begin() < 0) return false;
   const int replica = *replicas.begin();
   const std::vector<std::size_t> gone = m_.shape.replica_of_slot.slots_of(replica);
-  if (gone.size() == m_.slots.size()) return false;
+  // Who is joining has the last slots.
+  const std::size_t joining = m_.present.regroup ? m_.present.regroup->joining.size() : 0;
+  const std::size_t carrying = m_.slots.size() - joining;
+  const auto gone_carrying =
+      static_cast<std::size_t>(std::ranges::lower_bound(gone, carrying) - gone.begin());
+  if (gone_carrying == carrying) return false;  // none is left who carries
+  m_.present.regroup.reset();  // which would share the list of slots, and make them be copied
   index_.change_slots(m_, {.gone = gone});
   lose_replica(m_.shape, replica, gone);
   m_.present = {.how = m_.present.how, .regrouped = true};
   m_.phase = Phase::regrouping;
   ++m_.generation;
-  m_.present.regroup = Regroup{m_.generation, m_.slots, m_.shape.replicas, replica, {}};
+  const auto first_joining = static_cast<std::ptrdiff_t>(carrying - gone_carrying);
+  m_.present.regroup = Regroup{m_.generation,
+                               m_.slots,
+                               m_.shape.replicas,
+                               replica,
+                               {m_.slots.begin() + first_joining, m_.slots.end()}};
   act(*m_.present.regroup, Why("{}; the others go on without replica {}", why, replica));
   return true;
 }

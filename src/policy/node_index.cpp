@@ -24,13 +24,8 @@ void NodeIndex::count_anew(Node node, IndexedNode& entry, const NodeMemory& memo
   now.failures = static_cast<int>(memory.failures.size());
   now.leaving = there && memory.leaves.has_value();
   now.lemon = !memory.drained && now.failures >= node_failures_;
-  count_at(now.place, node, entry, now);
-}
-
-void NodeIndex::count_at(Place place, Node node, IndexedNode& entry, IndexedNode now) {
-  now.place = place;
-  now.odd = place >= 0 && (!now.steady || now.slow);
-  now.spare = now.steady && place < 0;
+  now.odd = now.place >= 0 && (!now.steady || now.slow);
+  now.spare = now.place < 0 && now.steady;
   const IndexedNode before = std::exchange(entry, now);
   if (now == before) return;  // mostly what changed does not count here
   steady_ += (now.steady ? 1 : 0) - (before.steady ? 1 : 0);
@@ -41,7 +36,17 @@ void NodeIndex::count_at(Place place, Node node, IndexedNode& entry, IndexedNode
   if (before.lemon) lemons_.erase(node);
   if (now.lemon) lemons_.insert(node);
   if (before.odd) odd_.erase({before.place, node});
-  if (now.odd) odd_.emplace(place, node);
+  if (now.odd) odd_.emplace(now.place, node);
+}
+
+void NodeIndex::move_to(Place place, Node node, IndexedNode& entry) {
+  if (entry.odd) odd_.erase({entry.place, node});
+  if (entry.spare) spares_like(entry).erase(node);
+  entry.place = place;
+  entry.odd = place >= 0 && (!entry.steady || entry.slow);
+  entry.spare = place < 0 && entry.steady;
+  if (entry.odd) odd_.emplace(place, node);
+  if (entry.spare) spares_like(entry).insert(node);
 }
 
 NodeSet& NodeIndex::spares_like(const IndexedNode& entry) {
@@ -62,14 +67,11 @@ void NodeIndex::settle(const Memory& memory) {
 void NodeIndex::change_slots(Memory& memory, const SlotChange& change) {
   settle(memory);
   std::vector<Node>& slots = memory.slots.change();
-  const auto place_at = [&](Node node, Place place) {
-    IndexedNode& entry = entries_[node];
-    count_at(place, node, entry, entry);
-  };
-  const auto lose = [&](std::size_t slot) { place_at(slots[slot], -1); };
+  const auto lose = [&](std::size_t slot) { move_to(-1, slots[slot], entries_[slots[slot]]); };
   const auto gain = [&](Node node, Place place) {
-    CHECK(!has_slot(node));
-    place_at(node, place);
+    IndexedNode& entry = entries_[node];
+    CHECK(entry.place < 0);
+    move_to(place, node, entry);
   };
   for (const Moved& one : change.put) lose(one.slot);
   for (const std::size_t slot : change.gone) lose(slot);
@@ -97,7 +99,12 @@ bool NodeIndex::has_slot(Node node) const {
 int NodeIndex::slot_of(Node node) const {
   const IndexedNode* found = entries_.find(node);
   if (found == nullptr || found->place < 0) return -1;
-  return static_cast<int>(std::ranges::lower_bound(places_, found->place) - places_.begin());
+  // As many slots have gone before it as places are missing in all, at most.
+  const auto slots = static_cast<Place>(places_.size());
+  const Place missing = places_.back() + 1 - slots;
+  const auto first = places_.begin() + std::max(found->place - missing, 0);
+  const auto last = places_.begin() + std::min(found->place + 1, slots);
+  return static_cast<int>(std::lower_bound(first, last, found->place) - places_.begin());
 }
 
 int NodeIndex::slots_of_replica(const Memory& memory) {

@@ -87,8 +87,7 @@ class NodeIndex {
 
  private:
   void count_anew(Node node, IndexedNode& entry, const NodeMemory& memory);
-  // As `now` has it, at this place.
-  void count_at(Place place, Node node, IndexedNode& entry, IndexedNode now);
+  void move_to(Place place, Node node, IndexedNode& entry);  // all else stays; -1: out of its slot
   NodeSet& spares_like(const IndexedNode& entry);
 
   NodeTable<IndexedNode> entries_;

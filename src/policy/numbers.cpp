@@ -128,7 +128,7 @@ void Decision::on_not_finite(const BadNumbers& event) {
 }
 
 void Decision::on_spike(const BadNumbers& event) {
-  if (m_.phase != Phase::training) return;
+  if (!lives()) return;
   const Step heals = settings_.spike_heals;
   const bool known = m_.spike_step && event.step >= *m_.spike_step;
   if (known && event.step <= *m_.spike_step + heals) return;

@@ -19,10 +19,15 @@ Shape four() {
   return {.slots = 4, .replicas = 2, .replica_of_slot = {0, 0, 1, 1}, .replicas_whole = true};
 }
 
+// Three replicas of a node each.
+Shape three() {
+  return {.slots = 3, .replicas = 3, .replica_of_slot = {0, 1, 2}, .replicas_whole = true};
+}
+
 class Driver {
  public:
-  explicit Driver(Settings settings = {}, int nodes = 6)
-      : settings_(settings), recovery(settings, four()) {
+  explicit Driver(Settings settings = {}, int nodes = 6, const Shape& shape = four())
+      : settings_(settings), shape_(shape), recovery(settings, shape) {
     for (Node node = 0; node < nodes; ++node) recovery.on(NodeJoined{node}, {});
     recovery.begin({});
   }
@@ -43,7 +48,7 @@ class Driver {
                : std::get<Start>(whats.back());
   }
   std::vector<What> take_over() {
-    recovery = *Recovery::from_state(settings_, four(), recovery.state());
+    recovery = *Recovery::from_state(settings_, shape_, recovery.state());
     return whats(recovery.begin(now));
   }
 
@@ -54,6 +59,7 @@ class Driver {
     return out;
   }
   Settings settings_;
+  Shape shape_;
 
  public:
   Recovery recovery;
@@ -256,7 +262,59 @@ TEST(GoingOn, losses_in_two_replicas_roll_back) {
   EXPECT_THAT(it.tell(Overdue{1, {1, 2}}), ElementsAre(Stop{1}));
 }
 
-TEST(GoingOn, another_loss_while_regrouping_rolls_back) {
+// Whoever forms a generation that another loss breaks carries its weights into the next one.
+TEST(GoingOn, another_loss_while_regrouping_makes_the_rest_regroup) {
+  Driver it({.on_lost_replica = LostReplica::go_on}, 3, three());
+  it.train(1, 5);
+  EXPECT_THAT(it.tell(NodeGone{1}), ElementsAre(Regroup{2, {0, 2}, 2, 1, {}}));
+  EXPECT_THAT(it.tell(NodeGone{0}), ElementsAre(Regroup{3, {2}, 1, 0, {}}));
+  EXPECT_THAT(it.take_over(), ElementsAre(Regroup{3, {2}, 1, 0, {}}));
+  EXPECT_THAT(it.tell(WentOn{2, 5}), IsEmpty());
+  EXPECT_THAT(it.tell(WentOn{3, 5}), IsEmpty());
+  EXPECT_EQ(it.recovery.phase(), Phase::training);
+}
+
+TEST(GoingOn, replicas_join_together) {
+  Driver it({.on_lost_replica = LostReplica::go_on}, 3, three());
+  it.train(1, 5);
+  it.tell(NodeGone{1});
+  it.tell(NodeGone{0});
+  it.tell(NodeJoined{0});
+  it.tell(NodeJoined{1});
+  EXPECT_THAT(it.tell(WentOn{3, 5}), IsEmpty());
+  EXPECT_THAT(it.tell(Trained{3, 6}), ElementsAre(Regroup{4, {2, 0, 1}, 3, {}, {0, 1}}));
+  EXPECT_EQ(it.recovery.shape(), three());
+}
+
+TEST(GoingOn, a_loss_before_the_first_step_behind_a_regroup) {
+  Driver it({.on_lost_replica = LostReplica::go_on}, 3, three());
+  it.train(1, 5);
+  it.tell(NodeGone{1});
+  it.tell(WentOn{2, 5});
+  EXPECT_THAT(it.tell(WorkerExited{.generation = 2, .node = 2, .rank = 1, .signal = SIGKILL}),
+              ElementsAre(Regroup{3, {0}, 1, 1, {}}));
+}
+
+// Two replicas are there and a third joins, of a new node.
+TEST(GoingOn, a_loss_while_a_replica_joins) {
+  const auto joining = [] {
+    Driver it({.on_lost_replica = LostReplica::go_on}, 3, three());
+    it.train(1, 5);
+    it.tell(NodeGone{0});
+    it.tell(WentOn{2, 5});
+    it.train(6, 6);
+    EXPECT_THAT(it.tell(NodeJoined{7}), ElementsAre(Regroup{3, {1, 2, 7}, 3, {}, {7}}));
+    return it;
+  };
+  Driver lost = joining();
+  EXPECT_THAT(lost.tell(NodeGone{2}), ElementsAre(Regroup{4, {1, 7}, 2, 1, {7}}));
+  // Nobody would be left who carries anything.
+  EXPECT_THAT(lost.tell(NodeGone{1}), ElementsAre(Stop{4}));
+  Driver other = joining();
+  EXPECT_THAT(other.tell(NodeGone{7}), ElementsAre(Regroup{4, {1, 2}, 2, 2, {}}));
+}
+
+TEST(GoingOn, without_another_replica_a_loss_while_regrouping_rolls_back) {
   Driver it({.on_lost_replica = LostReplica::go_on});
   it.train(1, 5);
   it.tell(NodeGone{1});

@@ -259,23 +259,28 @@ void Decision::start(const Why& why) {
 
 // ---- what a living generation gains by other nodes ----
 
-bool Decision::join_replica() {
+// As many at once as can be: the others stand while they regroup.
+bool Decision::join_replicas() {
   if (settings_.on_lost_replica != LostReplica::go_on || !m_.shape.replicas_whole ||
       m_.shape.replicas >= m_.origin.shape.replicas || !m_.present.stepped) {
     return false;
   }
   const int slots = index_.slots_of_replica(m_);
   if (slots == 0) return false;
-  const std::vector<Node> joining = spares(static_cast<std::size_t>(slots));
-  if (std::ssize(joining) < slots) return false;
+  const int missing = m_.origin.shape.replicas - m_.shape.replicas;
+  std::vector<Node> joining = spares(static_cast<std::size_t>(slots) * missing);
+  const int replicas = static_cast<int>(joining.size()) / slots;
+  if (replicas == 0) return false;
+  joining.resize(static_cast<std::size_t>(replicas) * slots);
   index_.change_slots(m_, {.added = joining});
-  add_replica(m_.shape, slots);
+  for (int i = 0; i < replicas; ++i) add_replica(m_.shape, slots);
   for (const Node node : joining) m_.nodes.at(node).used = true;
   m_.present = {.how = m_.present.how, .regrouped = true};
   m_.phase = Phase::regrouping;
   ++m_.generation;
   m_.present.regroup = Regroup{m_.generation, m_.slots, m_.shape.replicas, std::nullopt, joining};
-  act(*m_.present.regroup, Why("{} can train as the last replica again", Listed{joining}));
+  const std::string as = replicas == 1 ? "the last replica" : fmt::format("{} replicas", replicas);
+  act(*m_.present.regroup, Why("{} can train as {} again", Listed{joining}, as));
   return true;
 }
 
@@ -306,7 +311,7 @@ void Decision::ask_save(const Why& why) {
 }
 
 void Decision::improve() {
-  if (m_.phase != Phase::training || join_replica()) return;
+  if (m_.phase != Phase::training || join_replicas()) return;
   if (settings_.resizes && m_.plans_asked.empty() && m_.next.nodes < m_.full.shape.slots &&
       nodes_wanted() == m_.full.shape.slots) {
     ask_plan(m_.full.shape.slots, "there are nodes for the full layout again");

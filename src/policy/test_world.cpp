@@ -170,6 +170,7 @@ void World::carry_out(const Start& start, const std::string&) {
   stopping_ = saving_to_stop_ = regrouping_ = books_.progressed = false;
   ended_told_ = false;
   saving_.reset();
+  carriers_.clear();
   step_ = from;
   ++starts_;
 }
@@ -184,11 +185,13 @@ void World::carry_out(const Regroup& regroup, const std::string&) {
          "a drained node or one that is gone joins");
     must(joining.contains(node) || std::ranges::find(slots_, node) != slots_.end(),
          "a node goes on that was not there");
+    must(joining.contains(node) || carriers_.contains(node), "a node goes on that carries nothing");
     if (joining.contains(node) ? present_.contains(node) : workers_.contains(node)) {
       living.insert(node);
     }
   }
-  must(regroup.lost.has_value() != !joining.empty(), "neither lost nor joined");
+  must(regroup.lost.has_value() || !joining.empty(), "neither lost nor joined");
+  must(joining.size() < regroup.nodes.size(), "nobody goes on who carries anything");
   workers_ = living;
   slots_ = regroup.nodes;
   generation_ = regroup.generation;
@@ -311,7 +314,10 @@ void World::second() {
   if (regrouping_) {
     regrouping_ = false;
     const bool whole = workers_.size() == slots_.size() && !cannot_go_on_;
-    if (whole) return tell(WentOn{generation_, step_});
+    if (whole) {
+      carriers_ = workers_;
+      return tell(WentOn{generation_, step_});
+    }
     cannot_go_on_ = false;
     return tell(CouldNotGoOn{generation_});
   }
@@ -364,15 +370,16 @@ void World::train() {
     return tell(BadNumbers{generation_, Sick::not_finite, step, std::nullopt});
   }
   step_ = step;
+  carriers_ = workers_;
   tell(Trained{generation_, step});
-  if (generation != generation_ || stopping_ || regrouping_) return;
+  if (stopping_) return;
   const bool high = spike_ && step >= *spike_ && !skipped_.contains(*spike_) &&
                     (spike_lasts_ || step < *spike_ + 3);
   if (high) {
     spike_told_ = spike_told_ || step > *spike_ + options_.settings.spike_heals;
     tell(BadNumbers{generation_, Sick::spike, step, std::nullopt});
   }
-  if (stopping_) return;
+  if (generation != generation_ || stopping_ || regrouping_) return;
   if (step % 4 == 0) tell(CleanCheck{generation_, step});
   if (step % 5 == 0 && !saving_) saving_ = step;
   if (step < options_.last_step) return;

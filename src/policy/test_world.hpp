@@ -118,7 +118,8 @@ class World {
 
   // The workers.
   int generation_ = 0;
-  std::set<Node> workers_;  // nodes on which they live
+  std::set<Node> workers_;   // nodes on which they live
+  std::set<Node> carriers_;  // nodes whose workers have had the weights of their last step
   std::vector<Node> slots_;
   int ready_at_ = 0;  // loading until then
   bool hung_ = false, stopping_ = false, saving_to_stop_ = false, regrouping_ = false;

@@ -77,7 +77,8 @@ class Generations {
                      meeting_at({.text = at_.meeting,
                                  .serves = at_.rank == 0,
                                  .processes = count,
-                                 .patience = fresh() ? patience : regroup_patience}));
+                                 .patience = fresh() ? patience : regroup_patience,
+                                 .watch = world_.watch}));
     ASSIGN_OR_RETURN(groups.mesh, nn::Mesh::make(meeting, setup.layout,
                                                  {.rank = at_.rank,
                                                   .kv_heads = setup.model.attention.kv_heads,
@@ -117,7 +118,9 @@ class Generations {
     ASSIGN_OR_RETURN(Recorder recorder, this->recorder());
     Result<Outcome> outcome = meet_and_train(recorder);
     if (outcome.ok()) return outcome;
-    if (!fresh() && !trained_) {
+    // Where a rank is gone, the supervisor hears of that by itself, and orders what follows.
+    const bool broken = trained_ || outcome.error().code == ErrorCode::io;
+    if (!fresh() && !broken) {
       recorder.own_event("could_not_go_on",
                          {{"generation", at_.generation}, {"why", outcome.error().text()}});
     } else if (options_.supervised) {
@@ -200,7 +203,8 @@ Result<nn::Meeting> meeting_at(const MeetingPlace& place) {
                          .port = 0,
                          .serves = place.serves,
                          .processes = place.processes,
-                         .patience = place.patience};
+                         .patience = place.patience,
+                         .watch = place.watch};
   const char* const end = place.text.data() + place.text.size();
   const auto [last, error] = std::from_chars(place.text.data() + colon + 1, end, port.port);
   if (error != std::errc() || last != end || port.port < 1 || port.port > 65535) {

@@ -5,9 +5,11 @@
 //   a rank is lost   the others fail in a collective, or are told to give it up; the step in
 //                    hand is thrown away, and they wait to be told of the next generation
 //   ranks join       the step in hand is finished, and all go over behind it
+//   another is lost  while they form the generation: they give it up and form the next one, with
+//                    what they carry
 //
-// A rank that cannot go on says `could_not_go_on` and waits to be ended, or to be told of a later
-// generation.
+// A rank that cannot go on says `could_not_go_on`, one whose generation does not come about
+// `generation_broken`; either waits to be ended, or to be told of a later one.
 #pragma once
 
 #include <functional>
@@ -61,6 +63,7 @@ struct MeetingPlace {
   bool serves = false;
   int processes = 1;
   Seconds patience;
+  const nn::Watch* watch = nullptr;  // by whose word one gives up before
 };
 // Errors: io; bad_input for a port that is none.
 Result<nn::Meeting> meeting_at(const MeetingPlace& place);

@@ -93,6 +93,85 @@ TEST_F(RegroupTest, loses_a_replica_and_gets_one_back) {
   EXPECT_NE(stored("lost"), stored("other")) << "the trace of layouts makes no difference";
 }
 
+// Two of three die in step 7, and the second loss is known only when rank 0 waits already for the
+// other in the next generation: it gives that up, and goes on alone from step 6.
+TEST_F(RegroupTest, another_is_lost_while_they_regroup) {
+  constexpr int steps = 30;
+  std::vector<TestHooks> dying(3);
+  std::vector<Rank*> made(3, nullptr);
+  std::vector<int> begun(3, 0);
+  EXPECT_TRUE(files_->make_folder(folder_ + "/twice").ok());
+  Wanted wanted{.directory = "twice", .run = run_of(steps), .at = {.layout = "dp=3"}};
+  wanted.at.meeting = new_meeting();
+  Ranks ranks;
+  for (std::size_t rank = 0; rank < 3; ++rank) {
+    dying[rank].begins = [&, rank] {
+      if (++begun[rank] == 7 && rank > 0) made[rank]->watch().abandon();
+    };
+    wanted.at.rank = static_cast<int>(rank);
+    wanted.hooks = &dying[rank];
+    wanted.dies_alone = rank > 0;
+    ranks.push_back(std::make_unique<Rank>(*this, wanted));
+    made[rank] = ranks.back().get();
+  }
+  EXPECT_FALSE(ranks[1]->outcome().ok());
+  EXPECT_FALSE(ranks[2]->outcome().ok());
+  const auto tell = [&](const std::string& layout, int generation) {
+    ranks[0]->order(wire::RegroupOrder{.layout = layout,
+                                       .rank = 0,
+                                       .meeting = new_meeting(),
+                                       .interface = "lo",
+                                       .generation = generation,
+                                       .joining = false});
+  };
+  tell("dp=2", 1);
+  std::this_thread::sleep_for(std::chrono::milliseconds(500));
+  tell("dp=1", 2);
+  ASSERT_TRUE(ranks[0]->outcome().ok()) << ranks[0]->outcome().error().text();
+  EXPECT_EQ(ranks[0]->outcome()->ended, Ended::done);
+  EXPECT_EQ(ranks[0]->events("could_not_go_on").size(), 0u);
+  EXPECT_EQ(ranks[0]->events("generation_broken").size(), 2u);
+  const auto went_on = ranks[0]->events("went_on");
+  ASSERT_EQ(went_on.size(), 1u);
+  EXPECT_EQ(whole(went_on[0], "generation"), 2);
+  EXPECT_EQ(whole(went_on[0], "step"), 6);
+  follow("followed", steps, "dp=3", 3, 6);
+  follow("followed", steps, "dp=1", 1, steps);
+  EXPECT_EQ(stored("twice"), stored("followed"));
+}
+
+// A third is to join two, and never comes: they go on as they were.
+TEST_F(RegroupTest, who_joins_is_lost_while_they_regroup) {
+  constexpr int steps = 60;
+  TestHooks slowly;
+  slowly.begins = [] { std::this_thread::sleep_for(std::chrono::milliseconds(10)); };
+  Wanted wanted{.directory = "alone", .run = run_of(steps), .at = {.layout = "dp=2"}};
+  wanted.hooks = &slowly;
+  Ranks ranks = start(wanted, 2);
+  ranks[0]->reaches(5);
+  const auto tell = [&](const std::string& layout, int generation, bool joining) {
+    const std::string meeting = new_meeting();
+    for (int rank = 0; rank < 2; ++rank) {
+      ranks[static_cast<std::size_t>(rank)]->order(wire::RegroupOrder{.layout = layout,
+                                                                      .rank = rank,
+                                                                      .meeting = meeting,
+                                                                      .interface = "lo",
+                                                                      .generation = generation,
+                                                                      .joining = joining});
+    }
+  };
+  tell("dp=3", 1, true);
+  std::this_thread::sleep_for(std::chrono::milliseconds(500));
+  tell("dp=2", 2, false);
+  const Result<Outcome> outcome = finish(ranks);
+  ASSERT_TRUE(outcome.ok()) << outcome.error().text();
+  const auto went_on = ranks[0]->events("went_on");
+  ASSERT_EQ(went_on.size(), 1u);
+  EXPECT_EQ(whole(went_on[0], "generation"), 2);
+  follow("followed", steps, "dp=2", 2, steps);
+  EXPECT_EQ(stored("alone"), stored("followed"));
+}
+
 // With replicas of two ranks each, that share the matrices of a layer (tp = 2): one replica goes,
 // both its ranks at once.
 TEST_F(RegroupTest, replicas_of_several_ranks_go_on) {

@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 
-from training import DONE, GAVE_UP, MANY_STEPS, STOPPED, WRONG, PassedOver, Training, Wrong, expect, expect_text, send, tiny_run, until
+from training import DONE, GAVE_UP, HERE, MANY_STEPS, STOPPED, WRONG, PassedOver, Training, Wrong, expect, expect_text, send, tiny_run, until
 
 
 def two_trainings_of_one_run(new):
@@ -309,6 +309,22 @@ def parts_asleep(new):
     expect(training.starts() == 2, f"it was started {training.starts()} times, not once and once again")
 
 
+def replicas_fall_one_after_another(new):
+    """Another falls while those that are left regroup, early in it and late: they go on without both, and both join again."""
+    training = new(steps=MANY_STEPS, lost="continue").start("--layout", "dp=4", *HERE).passes(60)
+    for apart in (0, 0.03, 0.1, 0.3):
+        workers, known = training.processes("worker"), len(training.events("decision"))
+        send(workers[1:2], signal.SIGKILL)
+        time.sleep(apart)
+        send(workers[3:], signal.SIGKILL)
+        until("both are missed, and back", 30, lambda: [decision.get("joining", "") != "" for decision in
+                                                        training.events("decision")[known:]].count(True) >= 2)
+        training.passes(training.step() + 20)
+    actions = [decision["action"] for decision in training.events("decision")]
+    expect("stop" not in actions and actions.count("start") == 1, f"it rolled back: {actions}")
+    training.ends(DONE)
+
+
 def the_front_is_stopped(new):
     """Ctrl-Z: who no longer reads what is said holds nobody up. A worker that dies meanwhile is replaced, SIGTERM stops it saved."""
     training = new(steps=MANY_STEPS)
@@ -359,7 +375,7 @@ def no_memory_for_nodes(new):
 
 
 CASES = [two_trainings_of_one_run, wrong_flags_start_nothing, the_directory_of_another_run, damaged_files, interrupted, the_front_goes,
-         front_and_supervisor_are_killed, asleep, parts_asleep, the_front_is_stopped, the_run_directory_is_removed,
+         front_and_supervisor_are_killed, asleep, parts_asleep, replicas_fall_one_after_another, the_front_is_stopped, the_run_directory_is_removed,
          no_memory_for_nodes, the_program_is_installed_anew,
          who_takes_over_finds_less, nobody_leads_for_a_minute]
 

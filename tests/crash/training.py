@@ -12,7 +12,8 @@ import tiny_run  # noqa: E402
 
 STEPS = 600  # about four seconds
 MANY_STEPS = 2400  # of cases that try several things in one training, which must not be done before
-LAYOUT = ["--layout", "dp=2", "--oversubscribe", "--threads", "1"]
+HERE = ["--oversubscribe", "--threads", "1"]
+LAYOUT = ["--layout", "dp=2", *HERE]
 DONE, GAVE_UP, WRONG, STOPPED = 0, 1, 2, 3
 
 
@@ -117,7 +118,9 @@ class Training:
 
     def passes(self, step, seconds=40):
         expect(step <= self.steps, f"step {step} of {self.steps}: the training outran the test")
-        until(f"step {step}; it was {self.step()}; {self.said()}", seconds, lambda: self.step() >= step)
+        until(f"step {step}; it was {self.step()}; {self.said()}", seconds,
+              lambda: self.step() >= step or self.front.poll() == WRONG)
+        expect(self.step() >= step, self.said())
         return self
 
     def processes(self, kind):
