@@ -317,8 +317,11 @@ def replicas_fall_one_after_another(new):
         send(workers[1:2], signal.SIGKILL)
         time.sleep(apart)
         send(workers[3:], signal.SIGKILL)
-        until("both are missed, and back", 30, lambda: [decision.get("joining", "") != "" for decision in
-                                                        training.events("decision")[known:]].count(True) >= 2)
+        def back():
+            new_ones = training.events("decision")[known:]
+            return sum("lost_replica" in one for one in new_ones) >= 2 and new_ones[-1].get("replicas") == 4
+
+        until("both are missed, and back", 30, back)
         training.passes(training.step() + 20)
     actions = [decision["action"] for decision in training.events("decision")]
     expect("stop" not in actions and actions.count("start") == 1, f"it rolled back: {actions}")
