@@ -268,10 +268,10 @@ bool Decision::join_replicas() {
   const int slots = index_.slots_of_replica(m_);
   if (slots == 0) return false;
   const int missing = m_.origin.shape.replicas - m_.shape.replicas;
-  std::vector<Node> joining = spares(static_cast<std::size_t>(slots) * missing);
+  std::vector<Node> joining = spares(static_cast<std::size_t>(slots * missing));
   const int replicas = static_cast<int>(joining.size()) / slots;
   if (replicas == 0) return false;
-  joining.resize(static_cast<std::size_t>(replicas) * slots);
+  joining.resize(static_cast<std::size_t>(replicas * slots));
   index_.change_slots(m_, {.added = joining});
   for (int i = 0; i < replicas; ++i) add_replica(m_.shape, slots);
   for (const Node node : joining) m_.nodes.at(node).used = true;
