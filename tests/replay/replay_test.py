@@ -96,8 +96,7 @@ class Judge:
                 continue
             sizes = [abs(value) for value in values]
             near = sum(size <= NEAR for size in sizes) / len(sizes)
-            by_chance = (near_min * (1 - near_min) / len(sizes)) ** 0.5  # of so few
-            self.check(near >= near_min - by_chance, f"{name}: {what}: {near:.0%} are within {NEAR:.0%}")
+            self.check(near >= near_min, f"{name}: {what}: {near:.0%} are within {NEAR:.0%}")
             self.check(statistics.median(sizes) <= median_max, f"{name}: {what}: the median error is {statistics.median(sizes):.0%}")
 
 
