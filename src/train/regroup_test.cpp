@@ -1,6 +1,7 @@
 // A training that loses a replica and goes on, and that another one joins: no step is lost, and the
 // weights are those of a run that follows the same trace of layouts undisturbed.
 #include <numeric>
+#include <set>
 
 #include "train/test_ranks.hpp"
 
@@ -22,6 +23,57 @@ class RegroupTest : public SupervisedTest {
                         count);
     ASSERT_TRUE(finish(ranks).ok()) << ranks.front()->outcome().error().text();
   }
+
+  // So many ranks, each a thread, of which those in `dying` end alone as they begin their step
+  // `step`.
+  Ranks start_dying(Wanted wanted, std::size_t count, const std::set<std::size_t>& dying,
+                    int step) {
+    EXPECT_TRUE(files_->make_folder(folder_ + "/" + wanted.directory).ok());
+    wanted.at.meeting = new_meeting();
+    hooks_.resize(count);
+    made_.assign(count, nullptr);
+    begun_.assign(count, 0);
+    Ranks ranks;
+    for (std::size_t rank = 0; rank < count; ++rank) {
+      const bool dies = dying.contains(rank);
+      hooks_[rank].begins = [this, rank, dies, step] {
+        if (++begun_[rank] == step && dies) made_[rank]->watch().abandon();
+      };
+      wanted.at.rank = static_cast<int>(rank);
+      wanted.hooks = &hooks_[rank];
+      wanted.dies_alone = dies;
+      ranks.push_back(std::make_unique<Rank>(*this, wanted));
+      made_[rank] = ranks.back().get();
+    }
+    for (const std::size_t rank : dying) EXPECT_FALSE(ranks[rank]->outcome().ok());
+    return ranks;
+  }
+
+  struct Generation {
+    std::string layout;
+    int number = 1;
+    bool joining = false;
+  };
+  // Those from `first` on, so many, are to form a generation as its first ranks. Where they meet.
+  std::string tell(Ranks& ranks, const Generation& generation, int count, std::size_t first = 0) {
+    const std::string meeting = new_meeting();
+    for (int rank = 0; rank < count; ++rank) {
+      ranks[first + static_cast<std::size_t>(rank)]->order(
+          wire::RegroupOrder{.layout = generation.layout,
+                             .rank = rank,
+                             .meeting = meeting,
+                             .interface = "lo",
+                             .generation = generation.number,
+                             .joining = generation.joining});
+    }
+    return meeting;
+  }
+
+ private:
+  // Of start_dying(), until the next one.
+  std::vector<TestHooks> hooks_;
+  std::vector<Rank*> made_;
+  std::vector<int> begun_;
 };
 
 // Three replicas of which the last dies while it computes step 7. The other two are told, go on
@@ -50,21 +102,9 @@ TEST_F(RegroupTest, loses_a_replica_and_gets_one_back) {
   }
   EXPECT_FALSE(ranks[2]->outcome().ok());
 
-  const auto tell = [&](const std::string& layout, int generation, bool joining) {
-    const std::string meeting = new_meeting();
-    for (int rank = 0; rank < 2; ++rank) {
-      ranks[static_cast<std::size_t>(rank)]->order(wire::RegroupOrder{.layout = layout,
-                                                                      .rank = rank,
-                                                                      .meeting = meeting,
-                                                                      .interface = "lo",
-                                                                      .generation = generation,
-                                                                      .joining = joining});
-    }
-    return meeting;
-  };
-  (void)tell("dp=2", 1, false);
+  tell(ranks, {"dp=2", 1}, 2);
   ranks[0]->reaches(12);
-  const std::string meeting = tell("dp=3", 2, true);
+  const std::string meeting = tell(ranks, {"dp=3", 2, true}, 2);
   wanted.at = {.layout = "dp=3", .rank = 2, .meeting = meeting, .generation = 2, .joins = true};
   wanted.hooks = nullptr;
   wanted.dies_alone = false;
@@ -97,36 +137,11 @@ TEST_F(RegroupTest, loses_a_replica_and_gets_one_back) {
 // other in the next generation: it gives that up, and goes on alone from step 6.
 TEST_F(RegroupTest, another_is_lost_while_they_regroup) {
   constexpr int steps = 30;
-  std::vector<TestHooks> dying(3);
-  std::vector<Rank*> made(3, nullptr);
-  std::vector<int> begun(3, 0);
-  EXPECT_TRUE(files_->make_folder(folder_ + "/twice").ok());
-  Wanted wanted{.directory = "twice", .run = run_of(steps), .at = {.layout = "dp=3"}};
-  wanted.at.meeting = new_meeting();
-  Ranks ranks;
-  for (std::size_t rank = 0; rank < 3; ++rank) {
-    dying[rank].begins = [&, rank] {
-      if (++begun[rank] == 7 && rank > 0) made[rank]->watch().abandon();
-    };
-    wanted.at.rank = static_cast<int>(rank);
-    wanted.hooks = &dying[rank];
-    wanted.dies_alone = rank > 0;
-    ranks.push_back(std::make_unique<Rank>(*this, wanted));
-    made[rank] = ranks.back().get();
-  }
-  EXPECT_FALSE(ranks[1]->outcome().ok());
-  EXPECT_FALSE(ranks[2]->outcome().ok());
-  const auto tell = [&](const std::string& layout, int generation) {
-    ranks[0]->order(wire::RegroupOrder{.layout = layout,
-                                       .rank = 0,
-                                       .meeting = new_meeting(),
-                                       .interface = "lo",
-                                       .generation = generation,
-                                       .joining = false});
-  };
-  tell("dp=2", 1);
+  Ranks ranks = start_dying({.directory = "twice", .run = run_of(steps), .at = {.layout = "dp=3"}},
+                            3, {1, 2}, 7);
+  tell(ranks, {"dp=2", 1}, 1);
   std::this_thread::sleep_for(std::chrono::milliseconds(500));
-  tell("dp=1", 2);
+  tell(ranks, {"dp=1", 2}, 1);
   ASSERT_TRUE(ranks[0]->outcome().ok()) << ranks[0]->outcome().error().text();
   EXPECT_EQ(ranks[0]->outcome()->ended, Ended::done);
   EXPECT_EQ(ranks[0]->events("could_not_go_on").size(), 0u);
@@ -149,20 +164,9 @@ TEST_F(RegroupTest, who_joins_is_lost_while_they_regroup) {
   wanted.hooks = &slowly;
   Ranks ranks = start(wanted, 2);
   ranks[0]->reaches(5);
-  const auto tell = [&](const std::string& layout, int generation, bool joining) {
-    const std::string meeting = new_meeting();
-    for (int rank = 0; rank < 2; ++rank) {
-      ranks[static_cast<std::size_t>(rank)]->order(wire::RegroupOrder{.layout = layout,
-                                                                      .rank = rank,
-                                                                      .meeting = meeting,
-                                                                      .interface = "lo",
-                                                                      .generation = generation,
-                                                                      .joining = joining});
-    }
-  };
-  tell("dp=3", 1, true);
+  tell(ranks, {"dp=3", 1, true}, 2);
   std::this_thread::sleep_for(std::chrono::milliseconds(500));
-  tell("dp=2", 2, false);
+  tell(ranks, {"dp=2", 2}, 2);
   const Result<Outcome> outcome = finish(ranks);
   ASSERT_TRUE(outcome.ok()) << outcome.error().text();
   const auto went_on = ranks[0]->events("went_on");
@@ -176,34 +180,9 @@ TEST_F(RegroupTest, who_joins_is_lost_while_they_regroup) {
 // both its ranks at once.
 TEST_F(RegroupTest, replicas_of_several_ranks_go_on) {
   constexpr int steps = 30;
-  std::vector<TestHooks> hooks(4);
-  std::vector<Rank*> made(4, nullptr);
-  std::vector<int> begun(4, 0);
-  EXPECT_TRUE(files_->make_folder(folder_ + "/pairs").ok());
-  Wanted wanted{.directory = "pairs", .run = run_of(steps), .at = {.layout = "dp=2,tp=2"}};
-  wanted.at.meeting = new_meeting();
-  Ranks ranks;
-  for (std::size_t rank = 0; rank < 4; ++rank) {
-    hooks[rank].begins = [&, rank] {
-      if (++begun[rank] == 5 && rank < 2) made[rank]->watch().abandon();
-    };
-    wanted.at.rank = static_cast<int>(rank);
-    wanted.hooks = &hooks[rank];
-    wanted.dies_alone = rank < 2;
-    ranks.push_back(std::make_unique<Rank>(*this, wanted));
-    made[rank] = ranks.back().get();
-  }
-  EXPECT_FALSE(ranks[0]->outcome().ok());
-  EXPECT_FALSE(ranks[1]->outcome().ok());
-  const std::string meeting = new_meeting();
-  for (const std::size_t rank : {2u, 3u}) {
-    ranks[rank]->order(wire::RegroupOrder{.layout = "dp=1,tp=2",
-                                          .rank = static_cast<int>(rank) - 2,
-                                          .meeting = meeting,
-                                          .interface = "lo",
-                                          .generation = 1,
-                                          .joining = false});
-  }
+  Ranks ranks = start_dying(
+      {.directory = "pairs", .run = run_of(steps), .at = {.layout = "dp=2,tp=2"}}, 4, {0, 1}, 5);
+  tell(ranks, {"dp=1,tp=2", 1}, 2, 2);
   for (const std::size_t rank : {2u, 3u}) {
     ASSERT_TRUE(ranks[rank]->outcome().ok()) << ranks[rank]->outcome().error().text();
   }
@@ -263,15 +242,7 @@ TEST_F(RegroupTest, other_shards_are_said) {
   wanted.dies_alone = true;
   Ranks ranks = start(wanted, 2);
   ranks[0]->reaches(3);
-  const std::string meeting = new_meeting();
-  for (int rank = 0; rank < 2; ++rank) {
-    ranks[static_cast<std::size_t>(rank)]->order(wire::RegroupOrder{.layout = "tp=2",
-                                                                    .rank = rank,
-                                                                    .meeting = meeting,
-                                                                    .interface = "lo",
-                                                                    .generation = 1,
-                                                                    .joining = true});
-  }
+  tell(ranks, {"tp=2", 1, true}, 2);
   for (const auto& rank : ranks) {
     ASSERT_FALSE(rank->outcome().ok());
     EXPECT_THAT(rank->outcome().error().text(),
