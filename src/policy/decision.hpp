@@ -70,6 +70,8 @@ class Decision {
   // Spares, new nodes: does what the present generation can gain by them.
   void improve();
   bool join_replicas();
+  // With the slots and the shape that memory has by now.
+  void regroup(std::optional<int> lost, std::vector<Node> joining, Why why);
   std::optional<Why> why_move();  // to other nodes at the next checkpoint; nothing: no reason
   void ask_save(const Why& why);
   void stop_saved();

@@ -95,16 +95,9 @@ bool Decision::go_on_without(const std::vector<Node>& lost, const Why& why) {
   m_.present.regroup.reset();  // which would share the list of slots, and make them be copied
   index_.change_slots(m_, {.gone = gone});
   lose_replica(m_.shape, replica, gone);
-  m_.present = {.how = m_.present.how, .regrouped = true};
-  m_.phase = Phase::regrouping;
-  ++m_.generation;
   const auto first_joining = static_cast<std::ptrdiff_t>(carrying - gone_carrying);
-  m_.present.regroup = Regroup{m_.generation,
-                               m_.slots,
-                               m_.shape.replicas,
-                               replica,
-                               {m_.slots.begin() + first_joining, m_.slots.end()}};
-  act(*m_.present.regroup, Why("{}; the others go on without replica {}", why, replica));
+  regroup(replica, {m_.slots.begin() + first_joining, m_.slots.end()},
+          Why("{}; the others go on without replica {}", why, replica));
   return true;
 }
 

@@ -14,10 +14,6 @@
 namespace celere::policy {
 namespace {
 
-Shape three() {
-  return {.slots = 3, .replicas = 3, .replica_of_slot = {0, 1, 2}, .replicas_whole = true};
-}
-
 WorldOptions options(LostReplica lost) {
   WorldOptions out;
   out.shape = three();

@@ -4,6 +4,7 @@
 #include <csignal>
 
 #include "policy/recovery.hpp"
+#include "policy/test_world.hpp"
 
 namespace celere::policy {
 namespace {
@@ -17,11 +18,6 @@ using What = decltype(Action::what);
 // Two replicas of two nodes each, and two spares.
 Shape four() {
   return {.slots = 4, .replicas = 2, .replica_of_slot = {0, 0, 1, 1}, .replicas_whole = true};
-}
-
-// Three replicas of a node each.
-Shape three() {
-  return {.slots = 3, .replicas = 3, .replica_of_slot = {0, 1, 2}, .replicas_whole = true};
 }
 
 class Driver {

@@ -275,13 +275,18 @@ bool Decision::join_replicas() {
   index_.change_slots(m_, {.added = joining});
   for (int i = 0; i < replicas; ++i) add_replica(m_.shape, slots);
   for (const Node node : joining) m_.nodes.at(node).used = true;
+  const std::string as = replicas == 1 ? "the last replica" : fmt::format("{} replicas", replicas);
+  regroup(std::nullopt, joining, Why("{} can train as {} again", Listed{joining}, as));
+  return true;
+}
+
+void Decision::regroup(std::optional<int> lost, std::vector<Node> joining, Why why) {
   m_.present = {.how = m_.present.how, .regrouped = true};
   m_.phase = Phase::regrouping;
   ++m_.generation;
-  m_.present.regroup = Regroup{m_.generation, m_.slots, m_.shape.replicas, std::nullopt, joining};
-  const std::string as = replicas == 1 ? "the last replica" : fmt::format("{} replicas", replicas);
-  act(*m_.present.regroup, Why("{} can train as {} again", Listed{joining}, as));
-  return true;
+  m_.present.regroup =
+      Regroup{m_.generation, m_.slots, m_.shape.replicas, lost, std::move(joining)};
+  act(*m_.present.regroup, std::move(why));
 }
 
 std::optional<Why> Decision::why_move() {

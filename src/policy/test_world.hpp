@@ -39,6 +39,11 @@ enum class Fault {
 };
 inline constexpr int faults = static_cast<int>(Fault::supervisor_killed_before) + 1;
 
+// Three replicas of a node each.
+inline Shape three() {
+  return {.slots = 3, .replicas = 3, .replica_of_slot = {0, 1, 2}, .replicas_whole = true};
+}
+
 struct WorldOptions {
   Settings settings;
   Shape shape;

@@ -317,6 +317,7 @@ def replicas_fall_one_after_another(new):
         send(workers[1:2], signal.SIGKILL)
         time.sleep(apart)
         send(workers[3:], signal.SIGKILL)
+
         def back():
             new_ones = training.events("decision")[known:]
             return sum("lost_replica" in one for one in new_ones) >= 2 and new_ones[-1].get("replicas") == 4
@@ -378,8 +379,8 @@ def no_memory_for_nodes(new):
 
 
 CASES = [two_trainings_of_one_run, wrong_flags_start_nothing, the_directory_of_another_run, damaged_files, interrupted, the_front_goes,
-         front_and_supervisor_are_killed, asleep, parts_asleep, replicas_fall_one_after_another, the_front_is_stopped, the_run_directory_is_removed,
-         no_memory_for_nodes, the_program_is_installed_anew,
+         front_and_supervisor_are_killed, asleep, parts_asleep, replicas_fall_one_after_another, the_front_is_stopped,
+         the_run_directory_is_removed, no_memory_for_nodes, the_program_is_installed_anew,
          who_takes_over_finds_less, nobody_leads_for_a_minute]
 
 
